@@ -1,0 +1,3 @@
+"""fusionjax: image fusion in JAX."""
+
+__version__ = '0.1.0'

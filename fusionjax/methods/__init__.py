@@ -1,0 +1,1 @@
+"""Published methods: network + colour rule + loss, bound to tasks."""

@@ -1,0 +1,122 @@
+"""What the rest of the house knows of a method: one frozen record."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import flax.linen as nn
+import jax
+
+Array = jax.Array
+# The raw network with its variables bound: apply(*sources) -> output.
+Apply = Callable[..., Array]
+Variables = Mapping[str, Any]
+# How a PyTorch tensor becomes a Flax parameter (see pretrained/published.py).
+Layout = Literal['conv', 'conv_transpose', 'linear', 'vector']
+
+
+@dataclasses.dataclass(frozen=True)
+class LossOutput:
+  """What a training loss returns beside its value.
+
+  Attributes:
+    parts: scalar arrays by name, for the progress line and the log.
+    updates: new values of mutable collections, such as `batch_stats`; empty
+      where the network has none.
+  """
+
+  parts: Mapping[str, Array]
+  updates: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+  """A published network bound to its colour rule, loss and defaults.
+
+  Attributes:
+    name: what users type, such as `ffmef`.
+    title: the long name, for listings.
+    paper: authors, title, venue, year.
+    module: constructor of the Flax module; its defaults are the published
+      ones.
+    example_sources: shapes of the network's sources for `jax.eval_shape` and
+      `init`: takes the task, returns a tuple of NHWC shapes.
+    fuse: from pictures to picture, pure and jittable:
+      `fuse(apply, sources, *, task)`, with `sources` a sequence of
+      [b, h, w, 3] RGB float32 arrays in [0, 1] in the order of the task, to
+      [b, h, w, 3] in [0, 1].
+    loss: the training loss, pure and jittable:
+      `loss(module, variables, batch, *, task, **options)` to
+      `(scalar, LossOutput)`. `batch['sources']` is a tuple of [b, h, w, 3]
+      RGB float32 arrays in [0, 1]; `batch['reference']` is there when the
+      data has one.
+    published_name: from the path of a Flax parameter, joined with '/', to
+      the name and the layout of the same tensor in the published PyTorch
+      checkpoint.
+    ignorable_entries: fnmatch patterns of checkpoint entries that are no
+      parameters of the network.
+    rounding: how the published code turns [0, 1] into integer levels.
+  """
+
+  name: str
+  title: str
+  paper: str
+  module: Callable[..., nn.Module]
+  example_sources: Callable[[str], tuple[tuple[int, ...], ...]]
+  fuse: Callable[..., Array]
+  loss: Callable[..., tuple[Array, LossOutput]]
+  published_name: Callable[[str], tuple[str, Layout]]
+  ignorable_entries: tuple[str, ...] = ()
+  rounding: Literal['truncate', 'nearest'] = 'truncate'
+
+
+def bind(module: nn.Module, variables: Variables) -> Apply:
+  """Binds variables to a module's pure `apply`."""
+
+  def apply(*sources: Array) -> Array:
+    return module.apply(variables, *sources)
+
+  return apply
+
+
+def abstract_variables(
+  method: Method, module: nn.Module, task: str
+) -> Variables:
+  """Shapes and dtypes of a module's variables, without running `init`.
+
+  Args:
+    method: the method that the module belongs to.
+    module: the network.
+    task: a task of the method.
+
+  Returns:
+    A tree of `jax.ShapeDtypeStruct`, such as `{'params': {...}}`.
+  """
+  sources = [
+    jax.ShapeDtypeStruct(shape, jax.numpy.float32)
+    for shape in method.example_sources(task)
+  ]
+  return jax.eval_shape(module.init, jax.random.key(0), *sources)
+
+
+def fuse_pictures(
+  method: Method,
+  module: nn.Module,
+  variables: Variables,
+  sources: Sequence[Array],
+  *,
+  task: str,
+) -> Array:
+  """Fuses RGB pictures with a method: network and colour handling.
+
+  Args:
+    method: the method.
+    module: its network.
+    variables: the network's variables.
+    sources: [b, h, w, 3] RGB pictures in [0, 1], in the order of the task.
+    task: a task of the method.
+
+  Returns:
+    [b, h, w, 3] fused RGB picture in [0, 1].
+  """
+  return method.fuse(bind(module, variables), sources, task=task)

@@ -1,0 +1,46 @@
+"""Strict arrays, eight virtual devices, and the folders tests may need."""
+
+import os
+from pathlib import Path
+
+# Before JAX starts its backend: one CPU stands for eight devices.
+os.environ['XLA_FLAGS'] = (
+  os.environ.get('XLA_FLAGS', '')
+  + ' --xla_force_host_platform_device_count=8'
+)
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+
+import jax
+import pytest
+
+jax.config.update('jax_numpy_dtype_promotion', 'strict')
+jax.config.update('jax_numpy_rank_promotion', 'raise')
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+def _folder(variable: str, name: str) -> Path:
+  """Returns a folder that CI has and a user's machine does not."""
+  given = os.environ.get(variable)
+  # launch/check.sh runs the tests from another directory: it says where.
+  top = Path(os.environ.get('FUSIONJAX_TOP', _ROOT))
+  folder = Path(given) if given else top.parent / 'shared' / name
+  if not folder.is_dir():
+    message = f'{folder} is absent; set {variable} to run this test'
+    if os.environ.get('CI'):
+      pytest.fail(message)
+    pytest.skip(message)
+  return folder
+
+
+@pytest.fixture(scope='session')
+def reference() -> Path:
+  """The folder of facts measured from the published code."""
+  return _folder('FUSIONJAX_REFERENCE', 'reference')
+
+
+@pytest.fixture(scope='session')
+def shared_data() -> Path:
+  """The folder of real image sets."""
+  return _folder('FUSIONJAX_DATA', 'data')
