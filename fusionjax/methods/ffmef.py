@@ -1,0 +1,169 @@
+"""FFMEF for multi-exposure, multi-focus and infrared-visible images."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from fusionjax.losses import gif
+from fusionjax.methods.base import Apply, Layout, LossOutput, Method
+from fusionjax.models.ffmef import FFMEF
+from fusionjax.ops import colour, levels
+
+Array = jax.Array
+
+
+def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
+  """Fuses RGB pictures: the network on luma, a rule on chroma.
+
+  More than two pictures are folded in the order given: the fused luma of the
+  first two with the third, and so on; chroma takes all at once.
+
+  Args:
+    apply: the network, `apply(y0, y1)`.
+    sources: at least two [b, h, w, 3] RGB pictures in [0, 1]; for `ivf`
+      infrared, then visible.
+    task: `mef` and `mff` blend the chroma of all sources by eq. 1; `ivf`
+      keeps that of the visible picture.
+
+  Returns:
+    [b, h, w, 3] RGB in [0, 1].
+
+  References:
+    Zheng et al., FFMEF, CVPRW 2023, section 3.1; studio-range YCbCr as in
+    the published code.
+  """
+  ycbcr = [colour.rgb_to_ycbcr(rgb, luma_range='studio') for rgb in sources]
+  luma = ycbcr[0][..., :1]
+  for other in ycbcr[1:]:
+    luma = levels.clamp(apply(luma, other[..., :1]), 0, 1)
+  if task == 'ivf':
+    chroma = ycbcr[-1][..., 1:]
+  else:
+    chroma = colour.fuse_chroma(jnp.stack([x[..., 1:] for x in ycbcr]))
+  fused = jnp.concatenate([luma, chroma], axis=-1)
+  return jnp.clip(colour.ycbcr_to_rgb(fused, luma_range='studio'), 0, 1)
+
+
+def loss(
+  module: nn.Module,
+  variables: Mapping[str, Any],
+  batch: Mapping[str, Any],
+  *,
+  task: str,
+  **options: Any,
+) -> tuple[Array, LossOutput]:
+  """The unsupervised GIF loss of a batch of pairs, the same for every task.
+
+  Args:
+    module: the network.
+    variables: its variables.
+    batch: `sources` holds two [b, h, w, 3] RGB pictures in [0, 1].
+    task: the task; the loss does not depend on it.
+    **options: options of `fusionjax.losses.gif_loss`.
+
+  Returns:
+    The loss and its parts.
+  """
+  del task
+  first, second = (
+    colour.rgb_to_ycbcr(rgb, luma_range='studio') for rgb in batch['sources']
+  )
+  y0, y1 = first[..., :1], second[..., :1]
+  fused = levels.clamp(module.apply(variables, y0, y1), 0, 1)
+  value, parts = gif.gif_loss(
+    fused,
+    y0,
+    y1,
+    first[..., 1:],
+    second[..., 1:],
+    gif.gradient_target(y0),
+    gif.gradient_target(y1),
+    **options,
+  )
+  return value, LossOutput(parts)
+
+
+# Our name of a layer, as a pattern, and its name in the published code.
+_LAYERS = (
+  (r'lift', 'preconv'),
+  (r'encoder/encode(\d)/', r'encode.layer_dowm\1.body.0.'),
+  (r'encoder/bottleneck/', 'encode.layer_bottom.body.0.'),
+  (r'encoder/decode(\d)/', r'encode.layer_up\1.body.0.'),
+  (r'encoder/down(\d)/', r'encode.dowm\1.conv.'),
+  (r'encoder/up(\d)/', r'encode.up\1.conv.'),
+  (r'encoder/skip(\d)/body/', r'encode.skip\1.body.'),
+  (r'encoder/skip(\d)/', r'encode.skip\1.'),
+  (r'encoder/fuse(\d)/body/', r'encode.fus\1.body.0.'),
+  (r'encoder/fuse(\d)/', r'encode.fus\1.'),
+  (r'attention_(\d)/', r'sca{\1}.spatial_attention.'),
+  (r'predictor_(\d)/', r'kp{\1}.spatial_attention.'),
+  (r'weight_(\d)', r'alpha{\1}'),
+)
+_CONV_NORM = {'conv': '0', 'norm': '1'}
+_RESIDUAL = {'conv1': 'conv_1', 'conv2': 'conv_2.0'}
+_SEQUENCE = {'conv1': '0', 'conv2': '2', 'conv3': '4'}
+_LEAVES = {
+  'kernel': 'weight',
+  'scale': 'weight',
+  'body_weight': 'alpha1',
+  'skip_weight': 'alpha2',
+}
+
+
+def published_name(path: str) -> tuple[str, Layout]:
+  """Names a parameter as the published PyTorch checkpoint does.
+
+  Args:
+    path: path of a Flax parameter, such as `encoder/up1/conv/kernel`.
+
+  Returns:
+    The name, such as `encode.up1.conv.0.weight`, and the layout.
+  """
+  name = path
+  for pattern, replacement in _LAYERS:
+    match = re.match(pattern, path)
+    if match:
+      name = match.expand(replacement) + path[match.end() :]
+      break
+  # Levels are numbered 1, 2, 3 there and named by their filters' side here.
+  name = re.sub(r'\{(\d)\}', lambda m: str(int(m[1]) // 2 + 1), name)
+  if 'spatial_attention' in name:
+    inner = _SEQUENCE
+  elif re.search(r'layer_|fus\d', name):
+    inner = _RESIDUAL
+  else:
+    inner = _CONV_NORM
+  words = re.split(r'[/]', name)
+  words = [_LEAVES.get(word, word) for word in words]
+  head, dot, last = words[0].rpartition('.')
+  words[0] = (
+    head + dot + _LEAVES.get(inner.get(last, last), inner.get(last, last))
+  )
+  layout: Layout = 'vector'
+  if path.endswith('kernel'):
+    up = re.match(r'encoder/up', path)
+    layout = 'conv_transpose' if up else 'conv'
+  return '.'.join(words), layout
+
+
+METHOD = Method(
+  name='ffmef',
+  title='Filter-dominated fusion',
+  paper=(
+    'Zheng, Huang, Yu, Zhao. Efficient Multi-exposure Image Fusion via '
+    'Filter-dominated Fusion and Gradient-driven Unsupervised Learning. '
+    'CVPR Workshops 2023.'
+  ),
+  module=FFMEF,
+  example_sources=lambda task: ((1, 16, 16, 1), (1, 16, 16, 1)),
+  fuse=fuse,
+  loss=loss,
+  published_name=published_name,
+  # Counters that thop.profile left in the published files.
+  ignorable_entries=('*total_ops', '*total_params'),
+  rounding='truncate',
+)

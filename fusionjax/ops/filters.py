@@ -1,0 +1,65 @@
+"""Gradient filters and morphology on NHWC images."""
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from fusionjax.ops import levels
+
+Array = jax.Array
+# 'reflect' repeats no edge pixel (OpenCV's REFLECT_101), 'edge' repeats it
+# for ever (REPLICATE).
+Border = Literal['reflect', 'edge']
+
+
+def scharr(image: Array, *, border: Border = 'reflect') -> tuple[Array, Array]:
+  """Scharr derivatives (weights 3, 10, 3) along x and y, unnormalised.
+
+  Args:
+    image: [b, h, w, c].
+    border: what lies outside the image.
+
+  Returns:
+    Derivatives along x and along y, each [b, h, w, c].
+  """
+  x = jnp.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=border)
+  # Separable: smooth across, then difference along.
+  down = 3 * x[:, :-2] + 10 * x[:, 1:-1] + 3 * x[:, 2:]
+  across = 3 * x[:, :, :-2] + 10 * x[:, :, 1:-1] + 3 * x[:, :, 2:]
+  return down[:, :, 2:] - down[:, :, :-2], across[:, 2:] - across[:, :-2]
+
+
+def gradient_magnitude(image: Array, *, border: Border = 'reflect') -> Array:
+  """Mean of the absolute Scharr derivatives, each limited to the white level.
+
+  Args:
+    image: [b, h, w, c] in [0, 1].
+    border: what lies outside the image.
+
+  Returns:
+    [b, h, w, c] in [0, 1].
+
+  References:
+    Zheng et al., FFMEF, CVPRW 2023, eq. 7 and 11.
+  """
+  dx, dy = scharr(image, border=border)
+  dx, dy = levels.clamp(dx, -1, 1), levels.clamp(dy, -1, 1)
+  return (jnp.abs(dx) + jnp.abs(dy)) / 2
+
+
+def dilate(image: Array, *, size: int = 3) -> Array:
+  """Largest value in a square neighbourhood; outside the image lies 0.
+
+  Args:
+    image: [b, h, w, c], not negative.
+    size: side of the square, odd.
+
+  Returns:
+    [b, h, w, c].
+  """
+  zero = jnp.zeros((), image.dtype)
+  return lax.reduce_window(
+    image, zero, lax.max, (1, size, size, 1), (1, 1, 1, 1), 'SAME'
+  )

@@ -1,0 +1,45 @@
+"""Bounds and integer levels."""
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+Rounding = Literal['truncate', 'nearest']
+
+
+def clamp(x: Array, low: float, high: float) -> Array:
+  """Limits values to [low, high] with a gradient of one at the bounds.
+
+  `jnp.clip` halves the gradient of a value that lies exactly on a bound;
+  PyTorch, in which the published networks were trained, does not.
+
+  Args:
+    x: any array.
+    low: least value.
+    high: largest value.
+
+  Returns:
+    Array of the shape of x.
+  """
+  x = jnp.where(x < low, jnp.full_like(x, low), x)
+  return jnp.where(x > high, jnp.full_like(x, high), x)
+
+
+def to_levels(
+  x: Array, *, levels: int = 255, rounding: Rounding = 'truncate'
+) -> Array:
+  """Turns values in [0, 1] into whole levels.
+
+  Args:
+    x: any array; clipped to [0, 1].
+    levels: level of 1: 255 for 8 bit, 65535 for 16 bit.
+    rounding: `truncate` cuts the fraction off, as the published FFMEF and
+      CSC-MEFN do; `nearest` rounds halves to even, as MGDN does.
+
+  Returns:
+    Whole numbers in [0, levels], of the dtype of x.
+  """
+  x = jnp.clip(x, 0, 1) * levels
+  return jnp.floor(x) if rounding == 'truncate' else jnp.round(x)
