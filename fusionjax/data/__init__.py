@@ -1,0 +1,4 @@
+"""Image sets: scenes in folders, synthetic scenes, and the input pipeline.
+
+The only room that knows TensorFlow, which is imported where it is used.
+"""
