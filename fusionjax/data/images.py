@@ -185,7 +185,7 @@ def _open_picture(
     with _PILLOW_LIMIT:
       limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
       try:
-        picture = Image.open(file, formats=_FORMATS)
+        picture: Image.Image = Image.open(file, formats=_FORMATS)
       finally:
         Image.MAX_IMAGE_PIXELS = limit
   except UnidentifiedImageError as error:
@@ -373,7 +373,7 @@ def _open_npy(path: Path, max_pixels: int) -> np.ndarray:
       f'{path} has shape {list(array.shape)}, expected [h, w] or [h, w, 3].'
       ' Save one image per file.'
     )
-  _check_pixels(path, *array.shape[:2], max_pixels)
+  _check_pixels(path, array.shape[0], array.shape[1], max_pixels)
   if array.dtype not in (np.uint8, np.uint16) and not np.issubdtype(
     array.dtype, np.floating
   ):

@@ -1,0 +1,1 @@
+"""From pictures to a fused picture: arrays, files, folders."""

@@ -1,0 +1,1 @@
+"""Weights: those that ship, those of a training, published checkpoints."""
