@@ -1,0 +1,71 @@
+"""Trains and evaluates: `python -m fusionjax.main --config=configs/x.py`."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from fusionjax import errors
+
+FLAGS = flags.FLAGS
+config_flags.DEFINE_config_file(
+  'config', None, 'A training config, such as configs/mef_ffmef.py[:quick].'
+)
+flags.DEFINE_string(
+  'workdir', '', 'Folder of the run; runs/<name of the config> by default.'
+)
+flags.DEFINE_enum('mode', 'train', ['train', 'evaluate'], 'What to do.')
+flags.DEFINE_bool('distributed', False, 'Whether several hosts take part.')
+
+
+def parse(argv: Sequence[str]) -> list[str]:
+  """Parses the flags; a wrong one is one line and exit code 2."""
+  try:
+    rest = FLAGS(argv)
+    if FLAGS.config is None:
+      raise errors.InputError(
+        'No config is given. Give one, such as --config=configs/mef_ffmef.py.'
+      )
+  except (flags.Error, errors.InputError, OSError, KeyError) as error:
+    sys.exit(_report(error, code=2))
+  if not FLAGS['verbosity'].present:
+    logging.set_verbosity(logging.WARNING)
+  return rest
+
+
+def _report(error: Exception, *, code: int) -> int:
+  print(f'fusionjax: {error}', file=sys.stderr)
+  return code
+
+
+def main(argv: Sequence[str]) -> int:
+  """Runs the mode that the flags ask for and returns the exit code."""
+  del argv
+  # After the flags: `--help` needs no JAX.
+  import jax
+
+  from fusionjax.training import evaluate, health, loop
+
+  if FLAGS.distributed:
+    jax.distributed.initialize()
+  file = config_flags.get_config_filename(FLAGS['config'])
+  workdir = FLAGS.workdir or loop.default_workdir(file)
+  try:
+    if FLAGS.mode == 'train':
+      command = f'python -m fusionjax.main {shlex.join(sys.argv[1:])}'
+      loop.train(FLAGS.config, workdir, command=command)
+    else:
+      evaluate.evaluate(FLAGS.config, workdir)
+  except errors.InputError as error:
+    return _report(error, code=2)
+  except health.TrainingError as error:
+    return _report(error, code=1)
+  except KeyboardInterrupt:
+    return 130
+  return 0
+
+
+if __name__ == '__main__':
+  app.run(main, flags_parser=parse)

@@ -1,0 +1,1 @@
+"""Training: state, step, checkpoints and loop, on any number of devices."""

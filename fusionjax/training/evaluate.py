@@ -1,0 +1,89 @@
+"""Scores a training's result on a data set: `--mode=evaluate`."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import ml_collections
+
+from fusionjax import errors
+from fusionjax.data import sources
+from fusionjax.pretrained import weights
+from fusionjax.training import outputs, progress, scores, validation
+from fusionjax.training import run as run_lib
+
+TABLE = 'evaluation.csv'
+
+
+def evaluate(config: ml_collections.ConfigDict, workdir: Path | str) -> None:
+  """Scores the weights of a training and writes `evaluation.csv`.
+
+  The weights are those of the last checkpoint, averaged where the training
+  does so. The scenes are those that are marked as test in the data of
+  `config.data.root`; all of them where none are marked.
+
+  Args:
+    config: the config of the training, perhaps with another data.root.
+    workdir: the folder of the training.
+
+  Raises:
+    errors.InputError: if there are no weights, or the data cannot be read.
+  """
+  workdir = Path(workdir)
+  console = progress.Console(quiet=jax.process_index() > 0)
+  plain = config.to_dict()
+  loaded = _load(plain, workdir)
+  method, module = run_lib.open_module({**plain, 'model': loaded.options})
+  source = _open_scenes(plain)
+  console.say(source.describe())
+  options = plain['eval']
+  found = validation.score_scenes(
+    validation.make_fuse(method, module, task=plain['task']),
+    loaded.variables,
+    _with_progress(source, console),
+    metrics=options['metrics'],
+    toolbox=options['toolbox'],
+  )
+  if jax.process_index() == 0:
+    scores.write_scores(workdir / TABLE, found, metrics=options['metrics'])
+  means = validation.format_means(found)
+  console.say(f'{len(found) - 1} scenes: {means}')
+  console.say(f'Wrote {workdir / TABLE}.')
+
+
+def _load(config: Mapping[str, Any], workdir: Path) -> weights.Weights:
+  """Loads what a training has written for its users."""
+  path = workdir / outputs.WEIGHTS
+  if not path.exists():
+    raise errors.InputError(
+      f'{workdir} holds no {outputs.WEIGHTS}. Train first, or give the '
+      '--workdir of a training.'
+    )
+  loaded = weights.load_weights(path)
+  if (loaded.method, loaded.task) != (config['method'], config['task']):
+    raise errors.InputError(
+      f'{path} is {loaded.method}-{loaded.task}, and the config is for '
+      f'{config["method"]}-{config["task"]}. Give the config of the training.'
+    )
+  return loaded
+
+
+def _open_scenes(config: Mapping[str, Any]) -> sources.Source:
+  """Opens the scenes marked as test, or all scenes."""
+  return sources.open_source(
+    {**config['data'], 'holdout': 1.0},
+    task=config['task'],
+    seed=config['seed'],
+    split='test',
+  )
+
+
+def _with_progress(
+  source: sources.Source, console: progress.Console
+) -> Iterator[validation.Example]:
+  """Reads all scenes and says where it is."""
+  for index in range(len(source)):
+    scene = source.read(index)
+    console.show(f'scene {index + 1}/{len(source)}  {scene.name}')
+    yield scene

@@ -1,0 +1,113 @@
+"""Optimizers and learning-rate schedules by name, from a config."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import optax
+
+from fusionjax import errors
+
+
+def _constant(
+  options: Mapping[str, Any], steps: int, steps_per_epoch: int
+) -> optax.Schedule:
+  del steps, steps_per_epoch
+  return optax.constant_schedule(options['learning_rate'])
+
+
+def _cosine(
+  options: Mapping[str, Any], steps: int, steps_per_epoch: int
+) -> optax.Schedule:
+  del steps_per_epoch
+  return optax.cosine_decay_schedule(
+    options['learning_rate'], max(1, steps - options.get('warmup', 0))
+  )
+
+
+def _step(
+  options: Mapping[str, Any], steps: int, steps_per_epoch: int
+) -> optax.Schedule:
+  del steps
+  return optax.exponential_decay(
+    options['learning_rate'],
+    transition_steps=max(1, options['decay_epochs'] * steps_per_epoch),
+    decay_rate=options['decay_rate'],
+    staircase=True,
+  )
+
+
+# Name -> (options, steps, steps per epoch) -> schedule.
+SCHEDULES: dict[
+  str, Callable[[Mapping[str, Any], int, int], optax.Schedule]
+] = {
+  'constant': _constant,
+  'cosine': _cosine,
+  'step': _step,
+}
+
+
+def make_schedule(
+  options: Mapping[str, Any], *, steps: int, steps_per_epoch: int
+) -> optax.Schedule:
+  """Makes the learning rate as a function of the step.
+
+  Args:
+    options: `learning_rate`; `schedule`, a name in `SCHEDULES`; `warmup`, the
+      steps of a linear rise from 0; for 'step', `decay_epochs` and
+      `decay_rate`.
+    steps: steps of the whole training.
+    steps_per_epoch: steps of one pass over the data.
+
+  Returns:
+    An optax schedule.
+
+  Raises:
+    errors.InputError: if the schedule is unknown.
+  """
+  name = options['schedule']
+  if name not in SCHEDULES:
+    raise errors.unknown_name('optimizer.schedule', name, SCHEDULES)
+  schedule = SCHEDULES[name](options, steps, steps_per_epoch)
+  warmup = options.get('warmup', 0)
+  if not warmup:
+    return schedule
+  rise = optax.linear_schedule(0.0, options['learning_rate'], warmup)
+  return optax.join_schedules([rise, schedule], [warmup])
+
+
+def _adamw(
+  options: Mapping[str, Any], schedule: optax.Schedule
+) -> optax.GradientTransformation:
+  return optax.adamw(schedule, weight_decay=options['weight_decay'])
+
+
+# Name -> (options, schedule) -> optimizer.
+OPTIMIZERS: dict[
+  str,
+  Callable[[Mapping[str, Any], optax.Schedule], optax.GradientTransformation],
+] = {'adamw': _adamw}
+
+
+def make_optimizer(
+  options: Mapping[str, Any], schedule: optax.Schedule
+) -> optax.GradientTransformation:
+  """Makes an optimizer.
+
+  Args:
+    options: `name`, a key of `OPTIMIZERS`; `weight_decay`; `clip_norm`, the
+      largest global norm of the gradients, 0 for no limit.
+    schedule: the learning rate.
+
+  Returns:
+    An optax transformation.
+
+  Raises:
+    errors.InputError: if the optimizer is unknown.
+  """
+  name = options['name']
+  if name not in OPTIMIZERS:
+    raise errors.unknown_name('optimizer.name', name, OPTIMIZERS)
+  clip = options.get('clip_norm', 0.0)
+  # Both branches have one shape of state: a resume may change the limit.
+  limit = optax.clip_by_global_norm(clip) if clip else optax.identity()
+  return optax.chain(limit, OPTIMIZERS[name](options, schedule))

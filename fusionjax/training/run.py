@@ -1,0 +1,191 @@
+"""From a config to the parts of a training: what is trained on what."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import ml_collections
+import numpy as np
+import optax
+from jax.sharding import Mesh
+
+from fusionjax import errors
+from fusionjax.data import sources
+from fusionjax.methods import base, registry
+from fusionjax.training import mesh as mesh_lib
+from fusionjax.training import optimizer as optimizer_lib
+from fusionjax.training import state as state_lib
+from fusionjax.training import step as step_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """The parts of a training that its config fixes.
+
+  Attributes:
+    config: the config as plain dictionaries.
+    method: the method.
+    module: its network.
+    mesh: the devices.
+    source: the training data.
+    steps: steps of the whole training.
+    schedule: the learning rate by step.
+    optimizer: the optimizer.
+  """
+
+  config: Mapping[str, Any]
+  method: base.Method
+  module: nn.Module
+  mesh: Mesh
+  source: sources.Source
+  steps: int
+  schedule: optax.Schedule
+  optimizer: optax.GradientTransformation
+
+  @property
+  def task(self) -> str:
+    """The task that is trained."""
+    return str(self.config['task'])
+
+  @property
+  def seed(self) -> int:
+    """The seed of parameters and data."""
+    return int(self.config['seed'])
+
+  @property
+  def batch_size(self) -> int:
+    """Samples in the global batch."""
+    return int(self.config['data']['batch_size'])
+
+  def open_heldout(self) -> sources.Source:
+    """Opens the scenes that are not trained on."""
+    return sources.open_source(
+      self.config['data'], task=self.task, seed=self.seed, split='test'
+    )
+
+  def create_state(self) -> state_lib.TrainState:
+    """The state at step 0."""
+    return state_lib.create_state(
+      self.method,
+      self.module,
+      self.optimizer,
+      **self._state_options(),
+      seed=self.seed,
+    )
+
+  def abstract_state(self) -> state_lib.TrainState:
+    """Shapes, dtypes and shardings of the state."""
+    return state_lib.abstract_state(
+      self.method, self.module, self.optimizer, **self._state_options()
+    )
+
+  def _state_options(self) -> dict[str, Any]:
+    ema = self.config['ema_decay'] > 0
+    return {'task': self.task, 'mesh': self.mesh, 'ema': ema}
+
+  def make_step(self) -> step_lib.Step:
+    """The compiled training step."""
+    return step_lib.make_train_step(
+      self.method,
+      self.module,
+      self.optimizer,
+      task=self.task,
+      loss_options=self.config['loss'],
+      ema_decay=float(self.config['ema_decay']),
+    )
+
+
+def open_run(config: ml_collections.ConfigDict) -> Run:
+  """Opens the data and builds the parts of a training.
+
+  Args:
+    config: a training config; see `configs/`.
+
+  Returns:
+    The parts.
+
+  Raises:
+    errors.InputError: if a name is unknown, an option does not fit or the
+      data cannot be read.
+  """
+  plain = config.to_dict()
+  check_numbers(plain)
+  method, module = open_module(plain)
+  mesh = mesh_lib.make_mesh(plain['data']['batch_size'], **plain['mesh'])
+  source = sources.open_source(
+    plain['data'], task=plain['task'], seed=plain['seed'], split='train'
+  )
+  if not len(source):
+    raise errors.InputError(
+      f'{source.name} has no scene to train on. Lower data.holdout, or add '
+      'scenes.'
+    )
+  steps_per_epoch = math.ceil(len(source) / plain['data']['batch_size'])
+  steps = plain['steps'] or plain['epochs'] * steps_per_epoch
+  schedule = optimizer_lib.make_schedule(
+    plain['optimizer'], steps=steps, steps_per_epoch=steps_per_epoch
+  )
+  return Run(
+    config=plain,
+    method=method,
+    module=module,
+    mesh=mesh,
+    source=source,
+    steps=steps,
+    schedule=schedule,
+    optimizer=optimizer_lib.make_optimizer(plain['optimizer'], schedule),
+  )
+
+
+def open_module(
+  config: Mapping[str, Any],
+) -> tuple[base.Method, nn.Module]:
+  """Returns the method of a config and its network.
+
+  Raises:
+    errors.InputError: if a name is unknown or an option does not fit.
+  """
+  registry.get_task(config['task'])
+  method = registry.get_method(config['method'])
+  try:
+    return method, method.module(**config['model'])
+  except TypeError as error:
+    raise errors.InputError(
+      f'config.model does not fit {method.name}: {error}. Check the names of '
+      'its options.'
+    ) from error
+
+
+def check_numbers(config: Mapping[str, Any]) -> None:
+  """Checks the numbers of a config that nothing else checks.
+
+  Raises:
+    errors.InputError: if one is out of range.
+  """
+  batch_size = config['data']['batch_size']
+  if batch_size < 1 or batch_size % jax.process_count():
+    raise errors.InputError(
+      f'data.batch_size is {batch_size} for {jax.process_count()} hosts. '
+      'Give a positive multiple of the number of hosts.'
+    )
+  if config['steps'] <= 0 and config['epochs'] <= 0:
+    raise errors.InputError('steps and epochs are both 0. Set one of them.')
+  if not 0 <= config['ema_decay'] < 1:
+    raise errors.InputError(
+      f'ema_decay is {config["ema_decay"]}. Give a number from 0 (no average) '
+      'up to, not including, 1, such as 0.999.'
+    )
+  for group in ('log', 'checkpoint'):
+    if config[group]['every'] < 1:
+      raise errors.InputError(
+        f'{group}.every is {config[group]["every"]}. Give a number of steps.'
+      )
+
+
+def count_parameters(state: state_lib.TrainState) -> int:
+  """The number of trained values of a state."""
+  leaves = jax.tree.leaves(state.params)
+  return sum(int(np.prod(leaf.shape)) for leaf in leaves)

@@ -1,0 +1,139 @@
+"""The training state: one frozen tree, born on the devices it lives on."""
+
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh
+
+from fusionjax.methods import base
+from fusionjax.training import mesh as mesh_lib
+
+Array = jax.Array
+
+
+@flax.struct.dataclass
+class TrainState:
+  """Everything that a training step changes.
+
+  Attributes:
+    step: int32 scalar, the number of steps done.
+    params: the network's parameters.
+    batch_stats: running statistics of the network; empty where it has none.
+    opt_state: the optimizer's state.
+    ema: moving average of the parameters; None without one.
+  """
+
+  step: Array
+  params: Any
+  batch_stats: Any
+  opt_state: Any
+  ema: Any
+
+  def variables(self) -> dict[str, Any]:
+    """The variables that training runs the network with."""
+    return self._with(self.params)
+
+  def variables_to_keep(self) -> dict[str, Any]:
+    """The variables to evaluate and to ship: averaged where there is an EMA."""
+    return self._with(self.params if self.ema is None else self.ema)
+
+  def _with(self, params: Any) -> dict[str, Any]:
+    if self.batch_stats:
+      return {'params': params, 'batch_stats': self.batch_stats}
+    return {'params': params}
+
+
+def create_state(
+  method: base.Method,
+  module: nn.Module,
+  optimizer: optax.GradientTransformation,
+  *,
+  task: str,
+  seed: int,
+  mesh: Mesh,
+  ema: bool = False,
+) -> TrainState:
+  """Initialises a training state on the devices of a mesh.
+
+  Args:
+    method: the method to train.
+    module: its network.
+    optimizer: the optimizer.
+    task: a task of the method.
+    seed: the seed of the parameters.
+    mesh: the mesh of the training.
+    ema: whether to keep a moving average of the parameters.
+
+  Returns:
+    The state at step 0, replicated over the mesh.
+  """
+  init = _initializer(method, module, optimizer, task=task, ema=ema)
+  shardings = jax.tree.map(
+    lambda leaf: leaf.sharding,
+    abstract_state(method, module, optimizer, task=task, mesh=mesh, ema=ema),
+  )
+  return jax.jit(init, out_shardings=shardings)(jax.random.key(seed))
+
+
+def abstract_state(
+  method: base.Method,
+  module: nn.Module,
+  optimizer: optax.GradientTransformation,
+  *,
+  task: str,
+  mesh: Mesh,
+  ema: bool = False,
+) -> TrainState:
+  """Shapes, dtypes and shardings of a training state, with nothing computed.
+
+  Args:
+    method: the method to train.
+    module: its network.
+    optimizer: the optimizer.
+    task: a task of the method.
+    mesh: the mesh of the training.
+    ema: whether there is a moving average of the parameters.
+
+  Returns:
+    A state of `jax.ShapeDtypeStruct`.
+  """
+  init = _initializer(method, module, optimizer, task=task, ema=ema)
+  shapes = jax.eval_shape(init, jax.random.key(0))
+  sharding = mesh_lib.replicated(mesh)
+  return jax.tree.map(
+    lambda leaf: jax.ShapeDtypeStruct(
+      leaf.shape, leaf.dtype, sharding=sharding
+    ),
+    shapes,
+  )
+
+
+def _initializer(
+  method: base.Method,
+  module: nn.Module,
+  optimizer: optax.GradientTransformation,
+  *,
+  task: str,
+  ema: bool,
+) -> Any:
+  """Returns the pure function from a key to the state at step 0."""
+  shapes = method.example_sources(task)
+
+  def init(key: Array) -> TrainState:
+    sources = [jnp.zeros(shape, jnp.float32) for shape in shapes]
+    variables = dict(module.init(key, *sources))
+    params = variables.pop('params')
+    return TrainState(
+      step=jnp.zeros((), jnp.int32),
+      params=params,
+      batch_stats=variables.pop('batch_stats', {}),
+      opt_state=optimizer.init(params),
+      # A copy: the state is donated, and a buffer can be given only once.
+      ema=jax.tree.map(jnp.copy, params) if ema else None,
+    )
+
+  return init
