@@ -27,7 +27,7 @@ def gradient_target(y: Array) -> Array:
   magnitude = filters.gradient_magnitude(y, border='reflect')
   # The published code truncates to uint8. Luma is a float there, so that
   # rounding noise of float32 can move a level where the gradient is whole.
-  return jnp.floor(magnitude * 255 + 1e-4) / 255
+  return jnp.floor(magnitude * 255 + 1e-5) / 255
 
 
 def _softmax(a: Array, b: Array) -> tuple[Array, Array]:

@@ -99,8 +99,8 @@ _LAYERS = (
   (r'encoder/skip(\d)/', r'encode.skip\1.'),
   (r'encoder/fuse(\d)/body/', r'encode.fus\1.body.0.'),
   (r'encoder/fuse(\d)/', r'encode.fus\1.'),
-  (r'attention_(\d)/', r'sca{\1}.spatial_attention.'),
-  (r'predictor_(\d)/', r'kp{\1}.spatial_attention.'),
+  (r'level_(\d)/attention/', r'sca{\1}.spatial_attention.'),
+  (r'level_(\d)/', r'kp{\1}.spatial_attention.'),
   (r'weight_(\d)', r'alpha{\1}'),
 )
 _CONV_NORM = {'conv': '0', 'norm': '1'}

@@ -11,14 +11,16 @@ References:
   code: every map of the "U-Net" has the full resolution.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import lax
 
-from fusionjax.models.layers import folded
+from fusionjax.models.layers import folded, strips
 from fusionjax.ops import dynamic_filter
 
 Array = jax.Array
@@ -27,6 +29,9 @@ Array = jax.Array
 _LEVEL_WEIGHTS = {1: 0.6, 3: 0.3, 5: 0.1, 7: 0.1}
 # Four pixels of four channels: the 16 channels that XLA convolves best.
 _FOLDED_CHANNELS = 16
+# Larger pictures are encoded one by one and filtered in strips: as fast, with
+# a fraction of the memory. Smaller ones, those of training, go all at once.
+_BATCHED_PIXELS = 160_000
 
 
 def _torch_uniform(fan: int) -> nn.initializers.Initializer:
@@ -190,24 +195,75 @@ class SpatialAttention(nn.Module):
     return scale(f0, a[..., :1]), scale(f1, a[..., 1:])
 
 
-class FilterPredictor(nn.Module):
-  """Predicts a filter of `size` x `size` taps for every pixel (eq. 3).
+class FilterLevel(nn.Module):
+  """One level of filter-dominated fusion, on a strip of rows.
 
-  The filters are raw: neither normalised nor bounded.
+  Filters of `size` x `size` taps are predicted for every pixel of both
+  images (eq. 3), raw: neither normalised nor bounded. One predictor serves
+  both images.
+
+  Attributes:
+    channels: width of the features.
+    size: side of the filters, odd.
+    height: rows of the whole picture.
+    fold: how the features are folded.
   """
 
   channels: int
   size: int
+  height: int
+  fold: folded.Fold
+
+  @property
+  def reach(self) -> int:
+    """Rows above and below a pixel that its result depends on."""
+    return 1 + self.size // 2
 
   @nn.compact
-  def __call__(self, features: Array, *, fold: folded.Fold) -> Array:
-    """Maps folded features to filters [b, h, w, size * size], row-major."""
-    taps = self.size**2
-    x = folded.FoldedConv(self.channels, 3, name='conv1')(features, fold=fold)
-    x = folded.FoldedConv(taps, self.size, name='conv2')(nn.relu(x), fold=fold)
-    x = fold.unfold(nn.relu(x))
+  def __call__(self, images: Array, features: Array, first: Array) -> Array:
+    """Filters both images and adds them.
+
+    Args:
+      images: [2 b, reach + n + reach, w, 1] first images, then second ones.
+      features: [2 b, reach + n + reach, blocks, lanes] of the same rows; rows
+        beyond the picture are zero.
+      first: number of the first of the n rows, an int32 scalar.
+
+    Returns:
+      [b, n, w, 1].
+    """
+    attention = SpatialAttention(self.channels, name='attention')
+    pair = attention(*jnp.split(features, 2), fold=self.fold)
+    conditions = jnp.concatenate(pair)
+    self._sow('condition', self.fold.unfold(conditions), self.reach)
+    filters = self._filters(conditions, first)
+    self._sow('filters', filters, 0)
+    columns = self.size // 2
+    padded = jnp.pad(
+      images[:, 1:-1], ((0, 0), (0, 0), (columns, columns), (0, 0))
+    )
+    filtered = dynamic_filter.filter_padded(padded, filters)
+    self._sow('filtered', filtered, 0)
+    return sum(jnp.split(filtered, 2))
+
+  def _filters(self, x: Array, first: Array) -> Array:
+    """Predicts filters [2 b, n, w, size * size], taps in row-major order."""
+    taps, fold = self.size**2, self.fold
+    conv = functools.partial(folded.FoldedConv, rows='VALID')
+    x = nn.relu(conv(self.channels, 3, name='conv1')(x, fold=fold))
+    # Outside the picture the next convolution sees zeros, and zeros are not
+    # what the bias of this one leaves there.
+    inside = strips.rows_inside(
+      first - self.size // 2, count=x.shape[1], height=self.height
+    )
+    x = jnp.where(inside, x, jnp.zeros((), x.dtype))
+    x = nn.relu(conv(taps, self.size, name='conv2')(x, fold=fold))
     flat = folded.Fold(width=fold.width, factor=1)
-    return folded.FoldedConv(taps, name='conv3')(x, fold=flat)
+    return conv(taps, name='conv3')(fold.unfold(x), fold=flat)
+
+  def _sow(self, name: str, x: Array, reach: int) -> None:
+    x = x[:, reach : x.shape[1] - reach]
+    self.sow('intermediates', name, x[:, : self.height])
 
 
 class FFMEF(nn.Module):
@@ -220,10 +276,13 @@ class FFMEF(nn.Module):
       filter of side 1 is predicted from the finest features, of side 3 from
       the middle, of 5 and more from the bottleneck, as published; the initial
       weights of the levels are the published ones, scaled to a sum of one.
+    strip_rows: rows of the strips in which the filters of larger pictures
+      are predicted; how, not what, is computed.
   """
 
   channels: int = 4
   kernel_sizes: tuple[int, ...] = (1, 3, 5)
+  strip_rows: int = 64
 
   @nn.compact
   def __call__(self, y0: Array, y1: Array) -> Array:
@@ -244,38 +303,60 @@ class FFMEF(nn.Module):
       width=y0.shape[2], factor=max(1, _FOLDED_CHANNELS // self.channels)
     )
     images = jnp.concatenate([y0, y1])
-    x = folded.FoldedConv(self.channels, name='lift')(
-      fold.fold(images), fold=fold
-    )
-    self.sow('intermediates', 'lifted', fold.unfold(x))
-    features = HierarchicalEncoder(self.channels, name='encoder')(x, fold=fold)
-    for name, map_ in zip(('bottom', 'middle', 'fine'), features, strict=True):
-      self.sow('intermediates', name, fold.unfold(map_))
-    bottom, middle, fine = features
+    bottom, middle, fine = self._features(images, fold)
     total = sum(_LEVEL_WEIGHTS[size] for size in self.kernel_sizes)
     fused = jnp.zeros_like(y0)
     for size in self.kernel_sizes:
-      level = {1: fine, 3: middle}.get(size, bottom)
+      features = {1: fine, 3: middle}.get(size, bottom)
       weight = self.param(
         f'weight_{size}',
         nn.initializers.constant(_LEVEL_WEIGHTS[size] / total),
         (1,),
       )
-      fused = fused + weight[0] * self._level(images, level, size, fold)
+      fused = fused + weight[0] * self._level(images, features, size, fold)
     return fused
+
+  def _features(
+    self, images: Array, fold: folded.Fold
+  ) -> tuple[Array, Array, Array]:
+    """Encodes all images, large ones one after the other to save memory."""
+    lift = folded.FoldedConv(self.channels, name='lift')
+    encoder = HierarchicalEncoder(self.channels, name='encoder')
+    if images.shape[1] * images.shape[2] > _BATCHED_PIXELS:
+      lift_one, encode_one = strips.detach(lift), strips.detach(encoder)
+      features = lax.map(
+        lambda image: tuple(
+          x[0]
+          for x in encode_one(
+            lift_one(fold.fold(image[None]), fold=fold), fold=fold
+          )
+        ),
+        images,
+      )
+    else:
+      x = lift(fold.fold(images), fold=fold)
+      self.sow('intermediates', 'lifted', fold.unfold(x))
+      features = encoder(x, fold=fold)
+      for name, map_ in zip(
+        ('bottom', 'middle', 'fine'), features, strict=True
+      ):
+        self.sow('intermediates', name, fold.unfold(map_))
+    return features
 
   def _level(
     self, images: Array, features: Array, size: int, fold: folded.Fold
   ) -> Array:
-    """Filters both images with the filters of one level and adds them."""
-    f0, f1 = jnp.split(features, 2)
-    attention = SpatialAttention(self.channels, name=f'attention_{size}')
-    conditions = jnp.concatenate(attention(f0, f1, fold=fold))
-    self.sow('intermediates', f'condition_{size}', fold.unfold(conditions))
-    predictor = FilterPredictor(self.channels, size, name=f'predictor_{size}')
-    filters = predictor(conditions, fold=fold)
-    self.sow('intermediates', f'filters_{size}', filters)
-    filtered = dynamic_filter.dynamic_filter(images, filters, border='zero')
-    self.sow('intermediates', f'filtered_{size}', filtered)
-    first, second = jnp.split(filtered, 2)
-    return first + second
+    """Applies one level, to large pictures in strips to save memory."""
+    height = images.shape[1]
+    level = FilterLevel(self.channels, size, height, fold, name=f'level_{size}')
+    if images.shape[1] * images.shape[2] > _BATCHED_PIXELS:
+      return strips.map_rows(
+        strips.detach(level),
+        (images, features),
+        reach=level.reach,
+        rows=self.strip_rows,
+      )
+    rows = ((0, 0), (level.reach, level.reach), (0, 0), (0, 0))
+    return level(
+      jnp.pad(images, rows), jnp.pad(features, rows), jnp.zeros((), jnp.int32)
+    )

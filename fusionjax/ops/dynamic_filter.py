@@ -30,17 +30,31 @@ def dynamic_filter(
   References:
     FFMEF, eq. 4 (zero border); Guan et al., MGDN (edge border).
   """
-  size = math.isqrt(filters.shape[-1])
-  assert size**2 == filters.shape[-1] and size % 2 == 1, filters.shape
-  h, w = image.shape[1:3]
-  radius = size // 2
+  radius = math.isqrt(filters.shape[-1]) // 2
   mode = 'constant' if border == 'zero' else 'edge'
   padded = jnp.pad(
     image, ((0, 0), (radius, radius), (radius, radius), (0, 0)), mode=mode
   )
-  total = jnp.zeros_like(image)
+  return filter_padded(padded, filters)
+
+
+def filter_padded(padded: Array, filters: Array) -> Array:
+  """`dynamic_filter` of an image that already has its border.
+
+  Args:
+    padded: [b, h + k - 1, w + k - 1, c] image.
+    filters: [b, h, w, k * k] kernels.
+
+  Returns:
+    [b, h, w, c] filtered image.
+  """
+  size = math.isqrt(filters.shape[-1])
+  assert size**2 == filters.shape[-1] and size % 2 == 1, filters.shape
+  h, w = filters.shape[1:3]
+  total = None
   for tap in range(size**2):
     dy, dx = divmod(tap, size)
     shifted = padded[:, dy : dy + h, dx : dx + w]
-    total = total + filters[..., tap : tap + 1] * shifted
+    part = filters[..., tap : tap + 1] * shifted
+    total = part if total is None else total + part
   return total

@@ -20,6 +20,7 @@ width.
 
 import dataclasses
 from collections.abc import Callable
+from typing import Literal
 
 import flax.linen as nn
 import jax
@@ -29,6 +30,7 @@ from jax import lax
 
 Array = jax.Array
 Initializer = Callable[..., Array]
+Rows = Literal['SAME', 'VALID']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,20 +108,23 @@ def fold_kernel(kernel: Array, factor: int) -> Array:
   )
 
 
-def convolve(
-  x: Array, kernel: Array, *, padding: str = 'SAME', precision: object = None
-) -> Array:
-  """Convolves an NHWC map with a kernel [kh, kw, i, o], stride one."""
+def convolve(x: Array, kernel: Array, *, rows: Rows = 'SAME') -> Array:
+  """Convolves an NHWC map with a kernel [kh, kw, i, o] at stride one.
+
+  Columns are zero padded to the width of the input; rows are too (`SAME`) or
+  get fewer (`VALID`).
+  """
+  high, wide = (side // 2 for side in kernel.shape[:2])
   if kernel.shape[:2] == (1, 1):
     # A matrix product: XLA's CPU convolution takes three times as long.
-    return jnp.einsum('bhwi,io->bhwo', x, kernel[0, 0], precision=precision)
+    return jnp.einsum('bhwi,io->bhwo', x, kernel[0, 0])
+  above = high if rows == 'SAME' else 0
   return lax.conv_general_dilated(
     x,
     kernel,
     window_strides=(1, 1),
-    padding=padding,
+    padding=((above, above), (wide, wide)),
     dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-    precision=precision,
   )
 
 
@@ -134,12 +139,14 @@ class FoldedConv(nn.Module):
     kernel_size: side of the square kernel, odd.
     kernel_init: initializer of the kernel [k, k, i, features].
     bias_init: initializer of the bias [features].
+    rows: see `convolve`.
   """
 
   features: int
   kernel_size: int = 1
   kernel_init: Initializer = nn.initializers.xavier_normal()
   bias_init: Initializer = nn.initializers.zeros_init()
+  rows: Rows = 'SAME'
 
   @nn.compact
   def __call__(self, *maps: Array, fold: Fold) -> Array:
@@ -153,7 +160,8 @@ class FoldedConv(nn.Module):
     total, start = None, 0
     for x, count in zip(maps, channels, strict=True):
       part = fold_kernel(kernel[:, :, start : start + count], factor)
-      y = convolve(x if k == 1 else fold.real(x), part)
+      x = x if k == 1 else fold.real(x)
+      y = convolve(x, part, rows=self.rows)
       total = y if total is None else total + y
       start += count
     return total + tile_lanes(bias[None], factor)

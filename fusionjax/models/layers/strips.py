@@ -1,0 +1,83 @@
+"""Local computations, strip of rows by strip of rows.
+
+Whatever depends on a neighbourhood only can be computed in strips, exactly:
+each strip is handed the rows around it that its result depends on. That
+bounds the memory of wide intermediate maps by the strip instead of the
+picture, and keeps them in the processor's caches.
+"""
+
+from collections.abc import Callable, Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Array = jax.Array
+
+
+def detach(module: nn.Module) -> Callable[..., Array]:
+  """Returns a bound module as a pure function, for use inside `lax.map`.
+
+  While the module is being initialised it is returned as it is: its
+  parameters have yet to be made.
+  """
+  if module.is_initializing():
+    return module
+  variables = module.variables
+  free = module.clone(parent=None, name=None)
+  return lambda *args, **kwargs: free.apply(variables, *args, **kwargs)
+
+
+def map_rows(
+  function: Callable[..., Array],
+  maps: Sequence[Array],
+  *,
+  reach: int,
+  rows: int,
+) -> Array:
+  """Applies a local function to strips of rows and joins the results.
+
+  Args:
+    function: `function(*strips, first)`: takes strips
+      [b, reach + n + reach, ...] and the number of the first row of the n
+      rows in their middle, an int32 scalar; returns [b, n, ...]. Rows beyond
+      the picture are zero.
+    maps: arrays [b, h, ...] of one height.
+    reach: rows above and below that a row of the result depends on.
+    rows: height n of a strip.
+
+  Returns:
+    [b, h, ...] what `function` gives for the whole picture.
+  """
+  height = maps[0].shape[1]
+  count = -(-height // rows)
+  padding = (reach, reach + count * rows - height)
+  padded = [
+    jnp.pad(x, ((0, 0), padding) + ((0, 0),) * (x.ndim - 2)) for x in maps
+  ]
+
+  def strip(first: Array) -> Array:
+    size = reach + rows + reach
+    cut = [lax.dynamic_slice_in_dim(x, first, size, axis=1) for x in padded]
+    return function(*cut, first)
+
+  strips = lax.map(strip, jnp.arange(count, dtype=jnp.int32) * rows)
+  joined = jnp.moveaxis(strips, 0, 1)
+  joined = joined.reshape(joined.shape[0], count * rows, *joined.shape[3:])
+  return joined[:, :height]
+
+
+def rows_inside(first: Array, *, count: int, height: int) -> Array:
+  """Says which of `count` rows from `first` on lie inside the picture.
+
+  Args:
+    first: int32 scalar, may be negative.
+    count: number of rows.
+    height: rows of the picture.
+
+  Returns:
+    [1, count, 1, 1] booleans.
+  """
+  row = first + lax.iota(jnp.int32, count)
+  return ((row >= 0) & (row < height)).reshape(1, count, 1, 1)
