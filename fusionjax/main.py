@@ -8,6 +8,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from fusionjax import errors
+from fusionjax.training import commandline
 
 FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file(
@@ -20,24 +21,21 @@ flags.DEFINE_enum('mode', 'train', ['train', 'evaluate'], 'What to do.')
 flags.DEFINE_bool('distributed', False, 'Whether several hosts take part.')
 
 
+def _config_file() -> str:
+  given = FLAGS.config is not None
+  return config_flags.get_config_filename(FLAGS['config']) if given else ''
+
+
 def parse(argv: Sequence[str]) -> list[str]:
   """Parses the flags; a wrong one is one line and exit code 2."""
   try:
     rest = FLAGS(argv)
-    if FLAGS.config is None:
-      raise errors.InputError(
-        'No config is given. Give one, such as --config=configs/mef_ffmef.py.'
-      )
-  except (flags.Error, errors.InputError, OSError, KeyError) as error:
-    sys.exit(_report(error, code=2))
+    commandline.check_config_file(_config_file())
+  except (flags.Error, *commandline.CONFIG_ERRORS) as error:
+    sys.exit(commandline.report(error, code=2))
   if not FLAGS['verbosity'].present:
     logging.set_verbosity(logging.WARNING)
   return rest
-
-
-def _report(error: Exception, *, code: int) -> int:
-  print(f'fusionjax: {error}', file=sys.stderr)
-  return code
 
 
 def main(argv: Sequence[str]) -> int:
@@ -50,8 +48,7 @@ def main(argv: Sequence[str]) -> int:
 
   if FLAGS.distributed:
     jax.distributed.initialize()
-  file = config_flags.get_config_filename(FLAGS['config'])
-  workdir = FLAGS.workdir or loop.default_workdir(file)
+  workdir = FLAGS.workdir or commandline.default_workdir(_config_file())
   try:
     if FLAGS.mode == 'train':
       command = f'python -m fusionjax.main {shlex.join(sys.argv[1:])}'
@@ -59,9 +56,9 @@ def main(argv: Sequence[str]) -> int:
     else:
       evaluate.evaluate(FLAGS.config, workdir)
   except errors.InputError as error:
-    return _report(error, code=2)
+    return commandline.report(error, code=2)
   except health.TrainingError as error:
-    return _report(error, code=1)
+    return commandline.report(error, code=1)
   except KeyboardInterrupt:
     return 130
   return 0

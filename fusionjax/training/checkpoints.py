@@ -34,7 +34,15 @@ _BROKEN = (
 )
 # Fields that may change between a stop and a resume; all others define which
 # training this is.
-FREE_FIELDS = ('steps', 'epochs', 'eval', 'checkpoint', 'log', 'mesh')
+FREE_FIELDS = (
+  'steps',
+  'epochs',
+  'eval',
+  'checkpoint',
+  'log',
+  'mesh',
+  'data.cache_bytes',
+)
 
 
 class Checkpoints:
@@ -222,7 +230,7 @@ def _differences(
   """Lists the fields that differ as 'name: old -> new'."""
   lines = []
   for name in sorted({*old, *new}):
-    if not prefix and name in FREE_FIELDS:
+    if f'{prefix}{name}' in FREE_FIELDS:
       continue
     before, after = old.get(name), new.get(name)
     if isinstance(before, Mapping) and isinstance(after, Mapping):

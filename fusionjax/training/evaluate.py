@@ -8,7 +8,8 @@ import jax
 import ml_collections
 
 from fusionjax import errors
-from fusionjax.data import sources
+from fusionjax.data import scenes, sources
+from fusionjax.methods import registry
 from fusionjax.pretrained import weights
 from fusionjax.training import outputs, progress, scores, validation
 from fusionjax.training import run as run_lib
@@ -70,18 +71,32 @@ def _load(config: Mapping[str, Any], workdir: Path) -> weights.Weights:
 
 
 def _open_scenes(config: Mapping[str, Any]) -> sources.Source:
-  """Opens the scenes marked as test, or all scenes."""
-  return sources.open_source(
-    {**config['data'], 'holdout': 1.0},
-    task=config['task'],
-    seed=config['seed'],
-    split='test',
+  """Opens the scenes marked as test; all where none are marked."""
+  which = {'task': config['task'], 'seed': config['seed']}
+  if not config['data']['root']:
+    return sources.open_source(config['data'], **which, split='test')
+  data = {**config['data'], 'holdout': 0.0}
+  marked = sources.open_source(data, **which, split='test')
+  if len(marked):
+    return marked
+  every = sources.open_source(data, **which, split='train')
+  if not isinstance(every, sources.FolderSource):
+    return every
+  # As held-out scenes are read: in the order of their names, and as many
+  # sources as the network takes.
+  ordered = registry.get_task(config['task']).ordered
+  return sources.FolderSource(
+    every.scenes,
+    name=every.name,
+    description=every.describe(),
+    limit=None if ordered else data['sources'],
+    cache_bytes=data['cache_bytes'],
   )
 
 
 def _with_progress(
   source: sources.Source, console: progress.Console
-) -> Iterator[validation.Example]:
+) -> Iterator[scenes.Example]:
   """Reads all scenes and says where it is."""
   for index in range(len(source)):
     scene = source.read(index)

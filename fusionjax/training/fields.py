@@ -72,6 +72,8 @@ def _data() -> ml_collections.ConfigDict:
   # Sides of the crop as fractions of the picture, before it is resized.
   data.crop = (0.5, 1.0)
   data.flip = True
+  # Whether half of the samples get their sources in reverse.
+  data.swap = False
   # How many of a scene's pictures make a sample.
   data.sources = 2
   # Fraction of the scenes to keep from training, where none are marked.
@@ -79,6 +81,8 @@ def _data() -> ml_collections.ConfigDict:
   # Length of the synthetic training set.
   data.scenes = 44
   data.shuffle = True
+  # Memory for decoded pictures.
+  data.cache_bytes = 2**30
   return data
 
 

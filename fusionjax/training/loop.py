@@ -63,19 +63,6 @@ def train(
     raise KeyboardInterrupt
 
 
-def default_workdir(config_file: str) -> Path:
-  """The folder of a run that is given none.
-
-  Args:
-    config_file: such as `configs/mef_ffmef.py:quick`.
-
-  Returns:
-    Such as `runs/mef_ffmef_quick`.
-  """
-  path, _, variant = config_file.partition('.py')
-  return Path('runs') / (Path(path).name + variant.replace(':', '_'))
-
-
 def make_folder(workdir: Path) -> None:
   """Makes the folder of a run.
 
@@ -137,7 +124,7 @@ class Training:
     # Metrics on the devices since the last fetch, and fetched since the log.
     self._pending: list[Mapping[str, jax.Array]] = []
     self._window: list[dict[str, float]] = []
-    if restored:
+    if restored and self.step < run.steps:
       console.say(f'Continuing after step {self.step} of {run.steps}.')
 
   def go(self, stop: signals.StopSignals) -> int | None:
@@ -157,9 +144,6 @@ class Training:
         'another training, give another --workdir.'
       )
       return None
-    if self.step == 0:
-      self._outputs.keep_initial(self.state)
-      self._outputs.validate(0, self.state)
     received = self._train(stop) if self.step < steps else None
     if received:
       self._console.say(
@@ -190,10 +174,15 @@ class Training:
 
   def _train(self, stop: signals.StopSignals) -> int | None:
     """Runs the steps that are left, with what is due between them."""
+    # First of all, for it checks the options of the data.
+    batches = self._batches()
+    if self.step == 0:
+      self._outputs.keep_initial(self.state)
+      self._outputs.validate(0, self.state)
     step_function = self._run.make_step()
     line: progress.Progress | None = None
     begun = time.monotonic()
-    for batch in self._batches():
+    for batch in batches:
       self.state, metrics = step_function(self.state, batch)
       self.step += 1
       self._pending.append(metrics)
@@ -253,9 +242,14 @@ class Training:
   def _log(self, line: progress.Progress) -> None:
     """Shows and writes the means of the metrics since the last time."""
     self._fetch()
+    # The tree of metrics comes back sorted by name: sum first, norm last.
+    names = sorted(
+      self._window[0],
+      key=lambda name: (name != 'loss', name == 'gradient_norm'),
+    )
     means = {
       name: math.fsum(entry[name] for entry in self._window) / len(self._window)
-      for name in self._window[0]
+      for name in names
     }
     self._window = []
     rate = line.update(self.step, means)

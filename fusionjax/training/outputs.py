@@ -161,14 +161,13 @@ class Outputs:
       seconds: how long the training took.
     """
     self.write_weights(step, state, seconds=seconds)
-    if self._initial is None:
-      # After a resume: the seed gives them again. On all hosts, since a state
-      # spans their devices.
-      self.keep_initial(self._run.create_state())
+    # After a resume the seed gives it again; on all hosts, since a state spans
+    # their devices.
+    before = self._initial or validation.to_host(
+      self._run.create_state().variables()
+    )
     if self._first:
-      self._write_samples(
-        self._initial, validation.to_host(state.variables_to_keep())
-      )
+      self._write_samples(before, validation.to_host(state.variables_to_keep()))
       self._say(f'Done: {self.workdir} holds {WEIGHTS}, {SCORES}, {SAMPLES}.')
     if self._log:
       self._log.close()

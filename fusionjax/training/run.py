@@ -15,6 +15,7 @@ from jax.sharding import Mesh
 from fusionjax import errors
 from fusionjax.data import sources
 from fusionjax.methods import base, registry
+from fusionjax.metrics import registry as metrics
 from fusionjax.training import mesh as mesh_lib
 from fusionjax.training import optimizer as optimizer_lib
 from fusionjax.training import state as state_lib
@@ -112,7 +113,7 @@ def open_run(config: ml_collections.ConfigDict) -> Run:
       data cannot be read.
   """
   plain = config.to_dict()
-  check_numbers(plain)
+  check_values(plain)
   method, module = open_module(plain)
   mesh = mesh_lib.make_mesh(plain['data']['batch_size'], **plain['mesh'])
   source = sources.open_source(
@@ -159,11 +160,11 @@ def open_module(
     ) from error
 
 
-def check_numbers(config: Mapping[str, Any]) -> None:
-  """Checks the numbers of a config that nothing else checks.
+def check_values(config: Mapping[str, Any]) -> None:
+  """Checks the values of a config that nothing else checks in time.
 
   Raises:
-    errors.InputError: if one is out of range.
+    errors.InputError: if one is unknown or out of range.
   """
   batch_size = config['data']['batch_size']
   if batch_size < 1 or batch_size % jax.process_count():
@@ -178,6 +179,12 @@ def check_numbers(config: Mapping[str, Any]) -> None:
       f'ema_decay is {config["ema_decay"]}. Give a number from 0 (no average) '
       'up to, not including, 1, such as 0.999.'
     )
+  names = metrics.select(
+    config['eval']['metrics'], toolbox=config['eval']['toolbox']
+  )
+  best = config['checkpoint']['best']
+  if best and best not in names:
+    raise errors.unknown_name('checkpoint.best', best, names)
   for group in ('log', 'checkpoint'):
     if config[group]['every'] < 1:
       raise errors.InputError(

@@ -48,7 +48,9 @@ def make_train_step(
   def step(
     state: state_lib.TrainState, batch: Mapping[str, Any]
   ) -> tuple[state_lib.TrainState, Metrics]:
-    def loss_of(params: Any) -> tuple[Array, base.LossOutput]:
+    def loss_of(
+      params: Any,
+    ) -> tuple[Array, tuple[Metrics, dict[str, Any]]]:
       variables = {**state.variables(), 'params': params}
       loss, output = method.loss(
         module, variables, batch, task=task, **loss_options
@@ -68,7 +70,7 @@ def make_train_step(
       **parts,
       'gradient_norm': optax.global_norm(gradients),
     }
-    return state.replace(
+    return state_lib.TrainState(
       step=state.step + 1,
       params=params,
       batch_stats=updates.get('batch_stats', state.batch_stats),

@@ -1,32 +1,19 @@
 """Scores of held-out scenes, on the pictures that a user would save."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import flax.linen as nn
 import jax
 import numpy as np
 
 from fusionjax import metrics as metrics_lib
+from fusionjax.data.scenes import Example
+from fusionjax.data.sources import Source
 from fusionjax.methods import base
 from fusionjax.training import scores as scores_lib
 
 Fuse = Callable[[Mapping[str, Any], Sequence[np.ndarray]], np.ndarray]
-
-
-class Example(Protocol):
-  """A scene with its pictures, as the sources of data give it."""
-
-  name: str
-  sources: tuple[np.ndarray, ...]
-
-
-class Source(Protocol):
-  """A set of scenes."""
-
-  def __len__(self) -> int: ...
-
-  def read(self, index: int) -> Example: ...
 
 
 def to_levels(image: np.ndarray, *, rounding: str) -> np.ndarray:

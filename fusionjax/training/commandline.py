@@ -1,0 +1,94 @@
+"""What `python -m fusionjax.main` needs beside its flags."""
+
+import difflib
+import sys
+from pathlib import Path
+
+from fusionjax import errors
+
+# What config files and flags raise on a field or a value that does not fit.
+CONFIG_ERRORS = (
+  errors.InputError,
+  OSError,
+  AttributeError,
+  KeyError,
+  TypeError,
+)
+
+
+def check_config_file(config_file: str) -> None:
+  """Checks that a config was given and is there.
+
+  Args:
+    config_file: such as `configs/mef_ffmef.py:quick`; empty where none came.
+
+  Raises:
+    errors.InputError: if it is not given or not there.
+  """
+  if not config_file:
+    raise errors.InputError(
+      'No config is given. Give one, such as --config=configs/mef_ffmef.py.'
+    )
+  path = Path(config_file.split(':', 1)[0])
+  if path.is_file():
+    return
+  there = sorted(path.parent.glob('*.py'))
+  near = difflib.get_close_matches(str(path), [str(p) for p in there], n=3)
+  hint = f' Did you mean {" or ".join(near)}?' if near else ''
+  raise errors.InputError(
+    f'There is no config {path}, seen from {Path.cwd()}.{hint}'
+  )
+
+
+def default_workdir(config_file: str) -> Path:
+  """The folder of a run that is given none.
+
+  Args:
+    config_file: such as `configs/mef_ffmef.py:quick`.
+
+  Returns:
+    Such as `runs/mef_ffmef_quick`.
+  """
+  path, _, variant = config_file.partition('.py')
+  return Path('runs') / (Path(path).name + variant.replace(':', '_'))
+
+
+def report(error: BaseException, *, code: int) -> int:
+  """Prints an error in one line.
+
+  Args:
+    error: an exception.
+    code: the exit code.
+
+  Returns:
+    The exit code.
+  """
+  print(f'fusionjax: {one_line(error)}', file=sys.stderr)
+  return code
+
+
+def one_line(error: BaseException) -> str:
+  """Says an error in one line.
+
+  A config that raises comes wrapped, with a traceback in the text; the last
+  line of that is what happened.
+
+  Args:
+    error: an exception.
+
+  Returns:
+    Its message.
+  """
+  message = str(error)
+  if 'Traceback (most recent call last)' in message:
+    last = message.strip().splitlines()[-1]
+    name, _, rest = last.partition(': ')
+    known = (errors.InputError.__name__, f'{errors.__name__}.InputError')
+    return rest if name in known else last
+  # The text of a KeyError is quoted, with its line breaks written out.
+  text = message.replace('\\n', ' ').replace("\\'", "'")
+  if len(text) > 1 and text[0] == text[-1] == "'":
+    text = text[1:-1]
+  if isinstance(error, AttributeError | KeyError):
+    text = f'The config has no field {text}'
+  return ' '.join(text.split()) or type(error).__name__
