@@ -1,6 +1,7 @@
 """From pictures to scores: checks at the door, float64, jit per metric."""
 
 import functools
+import importlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -89,21 +90,19 @@ def _compiled(name: str, toolbox: str) -> Callable[..., Array]:
 
 def _float64() -> AbstractContextManager[Any]:
   """Switches 64-bit types on within a `with` block."""
-  # jax.enable_x64 is a context manager from JAX 0.8 on; before that it was
-  # in jax.experimental, which later lost it.
-  if callable(getattr(jax, 'enable_x64', None)):
-    return jax.enable_x64(True)
-  from jax import experimental
-
-  return experimental.enable_x64(True)
+  # It moved from jax.experimental into jax; either way it is a context
+  # manager.
+  switch = getattr(jax, 'enable_x64', None)
+  if switch is None:
+    switch = importlib.import_module('jax.experimental').enable_x64
+  return switch(True)
 
 
 def _checked_pictures(fused: Any, sources: Sequence[Any]) -> list[np.ndarray]:
   """The pictures as float64 in 0..255, after all checks of the door."""
   if isinstance(sources, np.ndarray | jax.Array) and sources.ndim < 3:
     raise errors.InputError(
-      'sources is one array, but a list of pictures is expected. '
-      'Write [a, b].'
+      'sources is one array, but a list of pictures is expected. Write [a, b].'
     )
   labels = ['fused', *(f'source {k + 1}' for k in range(len(sources)))]
   raw = [np.asarray(picture) for picture in (fused, *sources)]
@@ -118,7 +117,7 @@ def _checked_pictures(fused: Any, sources: Sequence[Any]) -> list[np.ndarray]:
         f'{_size(pictures[0])}, {label} is {_size(picture)} (width x '
         'height). Resize one.'
       )
-    if (given.dtype.kind == 'f') != (raw[0].dtype.kind == 'f'):
+    if _is_integer(given) != _is_integer(raw[0]):
       raise errors.InputError(
         f'The fused picture and its sources must be of one kind: fused is '
         f'{raw[0].dtype}, {label} is {given.dtype}. Give integers or floats '
@@ -144,7 +143,7 @@ def _in_levels(picture: np.ndarray, *, label: str) -> np.ndarray:
     return picture.astype(np.float64)
   if picture.dtype == np.uint16:
     return picture / 257.0
-  if picture.dtype.kind != 'f' and picture.dtype.name != 'bfloat16':
+  if not (picture.dtype.kind == 'f' or picture.dtype.name == 'bfloat16'):
     raise errors.InputError(
       f'{label} is {picture.dtype}, but uint8, uint16 or float in [0, 1] is '
       'expected. Convert it.'
@@ -181,6 +180,10 @@ def _check_metric(name: str, fused: np.ndarray, *, count: int) -> None:
       f'Metric {name!r} needs at least {metric.min_size} pixels a side, but '
       f'fused is {_size(fused)} (width x height). Leave it out.'
     )
+
+
+def _is_integer(picture: np.ndarray) -> bool:
+  return np.issubdtype(picture.dtype, np.integer)
 
 
 def _size(picture: np.ndarray) -> str:

@@ -62,8 +62,8 @@ def qabf(
       G = g_F, which saturates, instead of 1; MFIF replaces zeros by 1e-5.
 
   Returns:
-    Scalar in 0..1; NaN where every source is flat and black, so that there
-    is no edge to keep.
+    Scalar in 0..1; NaN where the sources have no edge to keep, as in pictures
+    of zeros: the zero border is an edge of any other flat one.
 
   References:
     Xydeas, Petrovic, Objective image fusion performance measure, Electronics
@@ -73,8 +73,9 @@ def qabf(
     pairs = _edge_agreement_mfif(fused, sources)
   else:
     pairs = _edge_agreement(fused, sources, tie_scale=_TIE_SCALES[toolbox])
-  kept = sum(jnp.sum(quality * weight) for quality, weight in pairs)
-  return kept / sum(jnp.sum(weight) for _, weight in pairs)
+  qualities = jnp.stack([quality for quality, _ in pairs])
+  weights = jnp.stack([weight for _, weight in pairs])
+  return jnp.sum(qualities * weights) / jnp.sum(weights)
 
 
 def _edge_agreement(
@@ -121,9 +122,7 @@ def _edge_agreement_mfif(
     lost = strength_fused / strength
     # Replaced here, once: the first source meets the true zeros of the fused
     # image above, every later one their replacement.
-    strength_fused = jnp.where(
-      strength_fused == 0, _MFIF_ZERO, strength_fused
-    )
+    strength_fused = jnp.where(strength_fused == 0, _MFIF_ZERO, strength_fused)
     ratio = jnp.where(loses, lost, strength / strength_fused)
     pairs.append((_edge_quality(ratio, angle - angle_fused), strength))
   return pairs

@@ -142,8 +142,7 @@ _AG = Metric(
   paper='Cui et al., Optics Communications 2015',
   tables=('FFMEF 1, 3, 4', 'CSCFuse 1'),
   quirks=(
-    'The sum has h w terms, the divisor is (h-1)(w-1); cddfuse divides by '
-    'h w.',
+    'The sum has h w terms, the divisor is (h-1)(w-1); cddfuse divides by h w.',
     'mefb, vifb: a colour result between grey sources goes to grey, where '
     'the other metrics take its red channel.',
   ),
@@ -229,15 +228,16 @@ def select(metrics: str | Sequence[str], *, toolbox: str) -> tuple[str, ...]:
   """
   if toolbox not in TOOLBOXES:
     raise errors.unknown_name('toolbox', toolbox, TOOLBOXES)
-  if metrics == 'all':
-    return tuple(
-      name for name, metric in METRICS.items() if toolbox in metric.variants
-    )
   names = [metrics] if isinstance(metrics, str) else list(metrics)
   if not names:
     raise errors.InputError(
       f'No metric is asked for. Name some of {", ".join(METRICS)}, or all.'
     )
+  if 'all' in names:
+    at = names.index('all')
+    names[at : at + 1] = [
+      name for name, metric in METRICS.items() if toolbox in metric.variants
+    ]
   for name in names:
     if name not in METRICS:
       raise errors.unknown_name('metric', name, [*METRICS, 'all'])

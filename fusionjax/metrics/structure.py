@@ -1,7 +1,9 @@
 """Metrics from local structure. Planes are [h, w] floats in 0..255."""
 
+import functools
 import itertools
 import math
+import operator
 from collections.abc import Sequence
 
 import jax
@@ -93,9 +95,7 @@ def _desired_patch(sources: Array) -> list[Array]:
   norms = [jnp.sqrt(inner[k, k]) for k in range(count)]
   contrasts = [norm + 0.001 for norm in norms]
   together = _form([jnp.ones_like(norms[0])] * count, inner)
-  agreement = (jnp.sqrt(jnp.maximum(together, 0)) + _EPS) / (
-    sum(norms) + _EPS
-  )
+  agreement = (jnp.sqrt(jnp.maximum(together, 0)) + _EPS) / (sum(norms) + _EPS)
   agreement = jnp.minimum(agreement, 1 - _EPS)
   power = jnp.minimum(jnp.tan(math.pi / 2 * agreement), 10)
   weights = [(each / _WINDOW) ** power + _EPS for each in contrasts]
@@ -142,7 +142,8 @@ def _covariances(images: Array, taps: Sequence[float]) -> dict[Pair, Array]:
 def _form(weights: Sequence[Array], table: dict[Pair, Array]) -> Array:
   """sum_ij weights_i weights_j table_ij over the given weights."""
   count = len(weights)
-  return sum(
-    (weights[i] * weights[j] * table[i, j] * (1 if i == j else 2))
+  terms = [
+    weights[i] * weights[j] * table[i, j] * (1 if i == j else 2)
     for i, j in itertools.combinations_with_replacement(range(count), 2)
-  )
+  ]
+  return functools.reduce(operator.add, terms)

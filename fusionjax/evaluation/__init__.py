@@ -1,0 +1,1 @@
+"""Scores of folders and of models, and their tables."""
