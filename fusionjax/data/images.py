@@ -25,7 +25,8 @@ IMAGE_SUFFIXES: frozenset[str] = frozenset(
 MAX_PIXELS = 400_000_000
 
 _KINDS = 'PNG, JPEG, TIFF, BMP, WebP or .npy'
-_FORMATS = ('PNG', 'JPEG', 'MPO', 'TIFF', 'BMP', 'WEBP')
+# JPEG includes MPO, the several pictures of one shot in a phone's file.
+_FORMATS = ('PNG', 'JPEG', 'TIFF', 'BMP', 'WEBP')
 # What Pillow and tifffile raise for a damaged file. OSError includes
 # Pillow's UnidentifiedImageError.
 _DAMAGED = (
@@ -199,7 +200,7 @@ def _open_picture(
     picture.format = 'TIFF'
     _check_pixels(path, *size, max_pixels)
     return picture
-  except _DAMAGED as error:
+  except (OSError, ValueError) as error:
     raise _damaged(path, error) from error
   width, height = picture.size
   _check_pixels(path, height, width, max_pixels)
