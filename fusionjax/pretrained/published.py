@@ -107,7 +107,7 @@ def load_published(
       )
       continue
     array = _to_flax(entries[name], layout).reshape(leaf.shape)
-    variables[collection, *inner] = np.ascontiguousarray(array, leaf.dtype)
+    variables[collection, *inner] = np.array(array, leaf.dtype, order='C')
   unexpected = [
     name
     for name in entries
