@@ -4,13 +4,11 @@ import dataclasses
 from pathlib import Path
 
 from fusionjax.data import images
+from fusionjax.errors import InputError
 
 # A cube in a .mat file counts as an image: it is listed as a scene, and what
 # reads it says whether it can.
 IMAGE_SUFFIXES = images.IMAGE_SUFFIXES | {'.mat'}
-# EXIF orientations that turn the image by a quarter: its sides swap.
-_QUARTER_TURNS = (5, 6, 7, 8)
-_ORIENTATION = 0x0112
 _GREY_MODES = ('1', 'L', 'LA', 'I', 'F', 'I;16', 'I;16B', 'I;16L')
 
 
@@ -52,37 +50,23 @@ def read_header(path: Path) -> Header:
   Returns:
     Its header; `problem` is set where the file is not what its name says.
   """
-  suffix = path.suffix.lower()
-  if suffix == '.npy':
-    return _npy_header(path)
-  if suffix == '.mat':
+  if path.suffix.lower() == '.mat':
     return Header()
-  return _picture_header(path)
+  try:
+    size = images.image_size(path)
+  except InputError as error:
+    return Header(problem=str(error).removeprefix(str(path)).lstrip(': '))
+  return Header(size, grey=_is_grey(path))
 
 
-def _picture_header(path: Path) -> Header:
+def _is_grey(path: Path) -> bool | None:
+  import numpy as np
   import PIL.Image
 
+  if path.suffix.lower() == '.npy':
+    return np.load(path, mmap_mode='r', allow_pickle=False).ndim == 2
   try:
     with PIL.Image.open(path) as image:
-      width, height = image.size
-      if image.getexif().get(_ORIENTATION) in _QUARTER_TURNS:
-        width, height = height, width
-      return Header((height, width), grey=image.mode in _GREY_MODES)
-  except PIL.Image.DecompressionBombError:
-    return Header(problem='too many pixels')
-  except (OSError, SyntaxError, ValueError):
-    return Header(problem='not a readable image')
-
-
-def _npy_header(path: Path) -> Header:
-  import numpy as np
-
-  try:
-    # A memory map: only the header is read. A pickle inside is refused.
-    shape = np.load(path, mmap_mode='r', allow_pickle=False).shape
-  except (OSError, EOFError, ValueError):
-    return Header(problem='not a readable array')
-  if len(shape) not in (2, 3):
-    return Header(problem=f'an array of shape {shape}, not an image')
-  return Header((shape[0], shape[1]), grey=len(shape) == 2)
+      return image.mode in _GREY_MODES
+  except (PIL.UnidentifiedImageError, PIL.Image.DecompressionBombError):
+    return None  # A TIFF or a size that the reader takes and Pillow does not.

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fusionjax.data import headers as headers_lib
+from fusionjax.data import images
 
 # How many left-out files a description names one by one.
 _NAMED = 5
@@ -48,6 +49,15 @@ class Example:
   name: str
   sources: tuple[np.ndarray, ...]
   reference: np.ndarray | None = None
+
+  def to_unit(self) -> 'Example':
+    """Converts all images to [h, w, 3] float32 RGB in [0, 1]."""
+    reference = self.reference
+    return Example(
+      self.name,
+      tuple(images.to_unit_rgb(image) for image in self.sources),
+      None if reference is None else images.to_unit_rgb(reference),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
