@@ -62,8 +62,12 @@ def rgb2gray_opencv(picture: Array) -> Array:
     return picture
   red, green, blue = jnp.moveaxis(picture, -1, 0)
   # In thousandths, which are exact: one pixel in a thousand lies half-way
-  # between two levels, and goes to the even one as NumPy rounds it.
-  return jnp.round((299 * red + 587 * green + 114 * blue) / 1000)
+  # between two levels and goes to the even one, as NumPy rounds it.
+  thousandths = 299 * red + 587 * green + 114 * blue
+  level = jnp.floor((thousandths + 0.5) / 1000)
+  rest = thousandths - 1000 * level
+  up = (rest > 500) | ((rest == 500) & (level % 2 == 1))
+  return level + up.astype(level.dtype)
 
 
 def _grey(

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from fusionjax.metrics import filters
 
@@ -18,7 +17,6 @@ Pair = tuple[int, int]
 _WINDOW = 11
 _LEVEL_WEIGHTS = (0.0448, 0.2856, 0.3001)
 _CONSTANT = (0.03 * 255) ** 2
-_EPS = float(np.finfo(np.float64).eps)
 # The coarsest of the three levels must still hold a window.
 MEF_SSIM_MIN_SIZE = _WINDOW * 2 ** (len(_LEVEL_WEIGHTS) - 1)
 
@@ -53,7 +51,7 @@ def mef_ssim(fused: Array, sources: Sequence[Array]) -> Array:
   for level, weight in enumerate(_LEVEL_WEIGHTS):
     if level:
       images = _halve(images)
-    score = score * _level_score(images) ** (weight / total)
+    score = score * level_score(images) ** (weight / total)
   return score
 
 
@@ -67,8 +65,16 @@ def _halve(images: Array) -> Array:
   return images.reshape(count, rows, 2, columns, 2).mean(axis=(2, 4))
 
 
-def _level_score(images: Array) -> Array:
-  """Mean quality at one level; `images` are the sources, then the fused."""
+def level_score(images: Array) -> Array:
+  """The mean quality of MEF-SSIM at one level of the pyramid.
+
+  Args:
+    images: [k + 1, h, w] planes, the k sources and then the fused one, h and
+      w at least 11.
+
+  Returns:
+    Scalar in -1..1.
+  """
   last = images.shape[0] - 1
   desired = _desired_patch(images[:last])
   moments = _covariances(images, filters.gaussian_taps(_WINDOW, 1.5))
@@ -92,17 +98,20 @@ def _desired_patch(sources: Array) -> list[Array]:
   count = sources.shape[0]
   # Times the area: squared norms and inner products of centred patches.
   inner = _covariances(sources, (1.0,) * _WINDOW)
+  eps = float(jnp.finfo(sources.dtype).eps)
   norms = [jnp.sqrt(inner[k, k]) for k in range(count)]
   contrasts = [norm + 0.001 for norm in norms]
   together = _form([jnp.ones_like(norms[0])] * count, inner)
-  agreement = (jnp.sqrt(jnp.maximum(together, 0)) + _EPS) / (sum(norms) + _EPS)
-  agreement = jnp.minimum(agreement, 1 - _EPS)
+  agreement = (jnp.sqrt(jnp.maximum(together, 0)) + eps) / (sum(norms) + eps)
+  agreement = jnp.minimum(agreement, 1 - eps)
   power = jnp.minimum(jnp.tan(math.pi / 2 * agreement), 10)
-  weights = [(each / _WINDOW) ** power + _EPS for each in contrasts]
+  weights = [(each / _WINDOW) ** power + eps for each in contrasts]
   total = sum(weights)
+  # A flat patch adds nothing. Said in so many words, because the division by
+  # its contrast of 0.001 would blow up the rounding of the Gaussian moments.
   blend = [
-    weight / total / each
-    for weight, each in zip(weights, contrasts, strict=True)
+    jnp.where(norm == 0, 0, weight / total / each)
+    for norm, weight, each in zip(norms, weights, contrasts, strict=True)
   ]
   length = jnp.sqrt(jnp.maximum(_form(blend, inner), 0))
   largest = jnp.max(jnp.stack(contrasts), axis=0)
