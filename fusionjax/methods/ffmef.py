@@ -87,31 +87,39 @@ def loss(
   return value, LossOutput(parts)
 
 
-# Our name of a layer, as a pattern, and its name in the published code.
-_LAYERS = (
-  (r'lift', 'preconv'),
-  (r'encoder/encode(\d)/', r'encode.layer_dowm\1.body.0.'),
-  (r'encoder/bottleneck/', 'encode.layer_bottom.body.0.'),
-  (r'encoder/decode(\d)/', r'encode.layer_up\1.body.0.'),
-  (r'encoder/down(\d)/', r'encode.dowm\1.conv.'),
-  (r'encoder/up(\d)/', r'encode.up\1.conv.'),
-  (r'encoder/skip(\d)/body/', r'encode.skip\1.body.'),
-  (r'encoder/skip(\d)/', r'encode.skip\1.'),
-  (r'encoder/fuse(\d)/body/', r'encode.fus\1.body.0.'),
-  (r'encoder/fuse(\d)/', r'encode.fus\1.'),
-  (r'level_(\d)/attention/', r'sca{\1}.spatial_attention.'),
-  (r'level_(\d)/', r'kp{\1}.spatial_attention.'),
-  (r'weight_(\d)', r'alpha{\1}'),
+# From our names to those of the published code, applied one after the other.
+_RENAMES = (
+  # Blocks. Levels are numbered there and named by their filters' side here.
+  (r'^lift/', r'preconv/'),
+  (r'^encoder/encode(\d)/', r'encode.layer_dowm\1.body.0.'),
+  (r'^encoder/bottleneck/', r'encode.layer_bottom.body.0.'),
+  (r'^encoder/decode(\d)/', r'encode.layer_up\1.body.0.'),
+  (r'^encoder/fuse(\d)/body/', r'encode.fus\1.body.0.'),
+  (r'^encoder/fuse(\d)/', r'encode.fus\1.'),
+  (r'^encoder/down(\d)/', r'encode.dowm\1.conv.'),
+  (r'^encoder/up(\d)/', r'encode.up\1.conv.'),
+  (r'^encoder/skip(\d)/body/', r'encode.skip\1.body.'),
+  (r'^encoder/skip(\d)/', r'encode.skip\1.'),
+  (r'^level_(\d)/attention/', r'sca<\1>.spatial_attention.'),
+  (r'^level_(\d)/', r'kp<\1>.spatial_attention.'),
+  (r'^weight_(\d)', r'alpha<\1>'),
+  (r'<1>', '1'),
+  (r'<3>', '2'),
+  (r'<5>', '3'),
+  # Layers of a residual block, of a predictor or attention, of the others.
+  (r'body\.0\.conv1/', r'body.0.conv_1/'),
+  (r'body\.0\.conv2/', r'body.0.conv_2.0/'),
+  (r'attention\.conv1/', r'attention.0/'),
+  (r'attention\.conv2/', r'attention.2/'),
+  (r'attention\.conv3/', r'attention.4/'),
+  (r'\.(conv|body)\.conv/', r'.\1.0/'),
+  (r'\.(conv|body)\.norm/', r'.\1.1/'),
+  # Parameters.
+  (r'/(kernel|scale)$', r'.weight'),
+  (r'/bias$', r'.bias'),
+  (r'body_weight$', r'alpha1'),
+  (r'skip_weight$', r'alpha2'),
 )
-_CONV_NORM = {'conv': '0', 'norm': '1'}
-_RESIDUAL = {'conv1': 'conv_1', 'conv2': 'conv_2.0'}
-_SEQUENCE = {'conv1': '0', 'conv2': '2', 'conv3': '4'}
-_LEAVES = {
-  'kernel': 'weight',
-  'scale': 'weight',
-  'body_weight': 'alpha1',
-  'skip_weight': 'alpha2',
-}
 
 
 def published_name(path: str) -> tuple[str, Layout]:
@@ -124,30 +132,11 @@ def published_name(path: str) -> tuple[str, Layout]:
     The name, such as `encode.up1.conv.0.weight`, and the layout.
   """
   name = path
-  for pattern, replacement in _LAYERS:
-    match = re.match(pattern, path)
-    if match:
-      name = match.expand(replacement) + path[match.end() :]
-      break
-  # Levels are numbered 1, 2, 3 there and named by their filters' side here.
-  name = re.sub(r'\{(\d)\}', lambda m: str(int(m[1]) // 2 + 1), name)
-  if 'spatial_attention' in name:
-    inner = _SEQUENCE
-  elif re.search(r'layer_|fus\d', name):
-    inner = _RESIDUAL
-  else:
-    inner = _CONV_NORM
-  words = re.split(r'[/]', name)
-  words = [_LEAVES.get(word, word) for word in words]
-  head, dot, last = words[0].rpartition('.')
-  words[0] = (
-    head + dot + _LEAVES.get(inner.get(last, last), inner.get(last, last))
-  )
-  layout: Layout = 'vector'
-  if path.endswith('kernel'):
-    up = re.match(r'encoder/up', path)
-    layout = 'conv_transpose' if up else 'conv'
-  return '.'.join(words), layout
+  for pattern, replacement in _RENAMES:
+    name = re.sub(pattern, replacement, name)
+  if not path.endswith('kernel'):
+    return name, 'vector'
+  return name, 'conv_transpose' if path.startswith('encoder/up') else 'conv'
 
 
 METHOD = Method(
