@@ -5,9 +5,11 @@ the endless sequence of samples. So step N gives the same batch whether the
 run starts there or came by, and whatever the number of processes.
 """
 
+import atexit
 import collections
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent import futures
 from typing import Any, TypeVar, cast
 
@@ -21,6 +23,15 @@ Batch = dict[str, Any]
 _T = TypeVar('_T')
 # Random numbers per sample before those that pick its sources.
 _DRAWS = 7
+# Iterators in use. TensorFlow's threads call back into Python: at exit they
+# must have ended before the interpreter does, or both wait for ever.
+_OPEN: weakref.WeakSet[Generator[Batch, None, None]] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+  for batches in list(_OPEN):
+    batches.close()
 
 
 def train_batches(
@@ -75,7 +86,9 @@ def train_batches(
     process_index=process_index,
     process_count=process_count,
   )
-  return _batches(reader, dataset)
+  batches = _batches(reader, dataset)
+  _OPEN.add(batches)
+  return batches
 
 
 def _checked(
@@ -275,7 +288,7 @@ def _signed(seed: int) -> int:
   return (seed + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
-def _batches(reader: _Reader, dataset: Any) -> Iterator[Batch]:
+def _batches(reader: _Reader, dataset: Any) -> Generator[Batch, None, None]:
   tf = tensorflow()
   rows = dataset.as_numpy_iterator()
   while True:
