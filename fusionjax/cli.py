@@ -5,7 +5,9 @@ listings answer at once.
 """
 
 import argparse
+import logging
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,8 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     The exit code: 0 done, 1 some inputs failed, 2 bad input.
   """
   args = _parser().parse_args(argv)
+  # What is wrong with a file is said once, and by us.
+  logging.getLogger('tifffile').addHandler(logging.NullHandler())
   try:
-    return args.run(args)
+    with warnings.catch_warnings():
+      warnings.filterwarnings('ignore', module='PIL')
+      return args.run(args)
   except InputError as error:
     print(f'fusionjax: {error}', file=sys.stderr)
     return BAD_INPUT

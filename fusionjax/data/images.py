@@ -7,6 +7,7 @@ Of a file with several pictures the first is read.
 
 import struct
 import threading
+import tokenize
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,7 +69,7 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
   with path.open('rb') as file:
     picture = _open_picture(path, file, max_pixels)
     try:
-      if picture.format == 'TIFF' and _is_deep_tiff(file):
+      if picture is None or (picture.format == 'TIFF' and _is_deep_tiff(file)):
         return _read_deep_tiff(file)
       array = _read_pixels(picture, file)
       # After the pixels: Pillow turns a TIFF itself and then drops the tag,
@@ -100,7 +101,7 @@ def image_size(path: Path | str) -> tuple[int, int]:
   with path.open('rb') as file:
     picture = _open_picture(path, file, MAX_PIXELS)
     try:
-      if picture.format == 'TIFF':
+      if picture is None or picture.format == 'TIFF':
         return _tiff_size(file)
       turned = _header_orientation(picture, file) >= 5
     except _DAMAGED as error:
@@ -170,6 +171,8 @@ def _damaged(path: Path, error: BaseException) -> InputError:
 
 
 def _check_pixels(path: Path, height: int, width: int, limit: int) -> None:
+  if not height * width:
+    raise InputError(f'{path} is {width}x{height}: it has no pixels.')
   if height * width > limit:
     raise InputError(
       f'{path} is {width}x{height}, more than {limit:,} pixels. Resize it.'
@@ -178,8 +181,13 @@ def _check_pixels(path: Path, height: int, width: int, limit: int) -> None:
 
 def _open_picture(
   path: Path, file: BinaryIO, max_pixels: int
-) -> 'PillowImage.Image':
-  """Reads the header of a file that is not .npy."""
+) -> 'PillowImage.Image | None':
+  """Reads the header of a file that is not .npy.
+
+  Returns:
+    The picture; None for a TIFF that Pillow has no mode for, such as float
+    RGB.
+  """
   from PIL import Image, UnidentifiedImageError
 
   try:
@@ -195,11 +203,8 @@ def _open_picture(
       raise InputError(
         f'{path} is not an image, whatever its name says. Give {_KINDS}.'
       ) from error
-    # A TIFF that Pillow has no mode for, such as float RGB.
-    picture = Image.new('L', (1, 1))
-    picture.format = 'TIFF'
     _check_pixels(path, *size, max_pixels)
-    return picture
+    return None
   except (OSError, ValueError) as error:
     raise _damaged(path, error) from error
   width, height = picture.size
@@ -350,9 +355,11 @@ def _read_deep_tiff(file: BinaryIO) -> np.ndarray:
     array = page.asarray()
     if page.axes == 'SYX':
       array = np.moveaxis(array, 0, -1)
+    if array.shape[:2] != (page.imagelength, page.imagewidth):
+      raise ValueError('its pixels are not all there')
+  if array.ndim == 3:
     # Two samples: grey with alpha.
-    channels = array.shape[-1]
-    array = array[..., 0] if channels == 2 else array[..., :3]
+    array = array[..., 0] if array.shape[-1] == 2 else array[..., :3]
   dtype = np.uint16 if array.dtype == np.uint16 else np.float32
   return _upright(array.astype(dtype), orientation)
 
@@ -361,7 +368,7 @@ def _open_npy(path: Path, max_pixels: int) -> np.ndarray:
   """Maps a .npy file: its header is checked, its numbers not yet read."""
   try:
     array = np.load(path, mmap_mode='r', allow_pickle=False)
-  except _DAMAGED as error:
+  except (*_DAMAGED, tokenize.TokenError) as error:
     raise InputError(
       f'{path} is no .npy file of numbers ({error}). Save it with numpy.save.'
     ) from error

@@ -10,6 +10,7 @@ import collections
 import io
 import math
 import pickle
+import pickletools
 import struct
 import zipfile
 import zlib
@@ -24,6 +25,7 @@ from fusionjax.errors import InputError
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 _MAX_DEPTH = 32
+_PUTS = ('PUT', 'BINPUT', 'LONG_BINPUT')
 _PLAIN_TYPES = (bool, int, float, complex, str, bytes)
 # Everything that a damaged or forged file makes the standard library raise.
 _DAMAGED = (
@@ -141,7 +143,8 @@ class _RebuildParameter:
 class _Reader(pickle.Unpickler):
   """An unpickler that knows the names of a state dict and no others."""
 
-  def __init__(self, file: Any, size: int):
+  def __init__(self, file: io.BytesIO, size: int):
+    _check_memo(file)
     super().__init__(file, encoding='utf-8')
     self.storages: dict[str, _Storage] = {}
     self._room = size
@@ -208,6 +211,19 @@ class _ZipReader(_Reader):
     return np.frombuffer(data, dtype, count)
 
 
+def _check_memo(file: io.BytesIO) -> None:
+  """Checks that a pickle numbers what it remembers within its own length.
+
+  The unpickler makes a table as long as the largest number: a few bytes
+  could ask for all the memory that there is.
+  """
+  start = file.tell()
+  for opcode, argument, _ in pickletools.genops(file):
+    if opcode.name in _PUTS and int(argument) > file.tell() - start:
+      raise InputError('refused: it remembers more than it holds.')
+  file.seek(start)
+
+
 def _read_zip(file: BinaryIO) -> Any:
   """Reads the format of torch 1.6 and later."""
   with zipfile.ZipFile(file) as archive:
@@ -221,10 +237,11 @@ def _read_zip(file: BinaryIO) -> Any:
     return _ZipReader(archive, prefixes[0]).load()
 
 
-def _read_legacy(file: BinaryIO) -> Any:
+def _read_legacy(opened: BinaryIO) -> Any:
   """Reads the format before torch 1.6: five pickles, then the numbers."""
-  size = file.seek(0, io.SEEK_END)
-  file.seek(0)
+  # In memory a read of a forged length ends at the end of the file.
+  file = io.BytesIO(opened.read())
+  size = file.getbuffer().nbytes
   if _Reader(file, 0).load() != _LEGACY_MAGIC:
     raise InputError('is a pickle, but no PyTorch checkpoint.')
   if _Reader(file, 0).load() != _LEGACY_PROTOCOL:

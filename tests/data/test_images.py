@@ -140,6 +140,29 @@ def test_tiff_keeps_depth_of_colour(tmp_path, planar, dtype):
   assert images.image_size(path) == (7, 9)
 
 
+def test_tiff_of_half_floats_and_grey_with_alpha(tmp_path):
+  half = np.linspace(0, 1, 63, dtype='f2').reshape(7, 9)
+  tifffile.imwrite(tmp_path / 'a.tif', half, photometric='minisblack')
+  image = images.read_image(tmp_path / 'a.tif')
+  assert image.dtype == np.float32
+  np.testing.assert_array_equal(image, half)
+  grey = _ramp(channels=2)
+  tifffile.imwrite(
+    tmp_path / 'b.tif',
+    grey,
+    photometric='minisblack',
+    planarconfig='contig',
+    extrasamples=['unassalpha'],
+  )
+  np.testing.assert_array_equal(
+    images.read_image(tmp_path / 'b.tif'), grey[..., 0]
+  )
+  complex_ = np.zeros((7, 9), np.complex64)
+  tifffile.imwrite(tmp_path / 'c.tif', complex_, photometric='minisblack')
+  with pytest.raises(InputError, match='TIFF of complex64 is not read'):
+    images.read_image(tmp_path / 'c.tif')
+
+
 def test_tiff_keeps_depth_of_grey(tmp_path):
   for array in (_ramp(channels=0), np.linspace(0, 1, 63, dtype='f4')):
     array = array.reshape(7, 9)
@@ -289,6 +312,10 @@ _BAD = {
   'cut.tif': (b'II*\0\x08\0\0\0\x05', 'not an image|damaged'),
   'empty.png': (b'', r'empty \(0 bytes\)'),
   'empty.npy': (b'', r'empty \(0 bytes\)'),
+  'torn.npy': (
+    b'\x93NUMPY\x01\x00\x10\x00{"descr": (((  \n\n',
+    'file of numbers',
+  ),
   'text.npy': (b'no array', 'no .npy file'),
   'notes.txt': (b'words', 'unknown kind of image'),
 }

@@ -282,6 +282,12 @@ def test_refuses_storages_larger_than_the_file(save):
     read_torch_pickle(save(_pickle(tensor), {'0': np.zeros(1, 'f4')}))
 
 
+def test_refuses_a_memo_larger_than_the_file(save):
+  # The unpickler would make a table of 2**33 entries.
+  with pytest.raises(InputError, match='remembers more than it holds'):
+    read_torch_pickle(save(_pickle(b']r\xff\xff\xff\xff')))
+
+
 def test_refuses_what_holds_itself(save):
   # MEMOIZE a list, then append it to itself.
   with pytest.raises(InputError, match='nested too deeply'):
