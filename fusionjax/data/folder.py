@@ -90,7 +90,7 @@ def _inspect(root: Path, *, splits: bool = True) -> layouts.Layout:
     attempts.append(layouts.side_by_side(listing.images))
   if full:
     attempts.append(layouts.scene_folders(full))
-  best = max(attempts, key=lambda a: a.covered, default=_nothing())
+  best = max(attempts, key=lambda a: (a.sure, a.covered), default=_nothing())
   return _with_rest(best, listing)
 
 

@@ -42,11 +42,20 @@ class Draft:
 
 @dataclasses.dataclass
 class Layout:
-  """One reading of a folder: its scenes and what has no place in them."""
+  """One reading of a folder.
+
+  Attributes:
+    title: what the layout is called.
+    drafts: its scenes.
+    left_out: what has no place in them.
+    sure: whether names of folders leave no doubt, so that no other reading
+      is tried, even where that would place more images.
+  """
 
   title: str
   drafts: list[Draft]
   left_out: list[tuple[Path, str]]
+  sure: bool = False
 
   @property
   def covered(self) -> int:
@@ -138,6 +147,9 @@ def parallel(folders: Sequence[Path]) -> Layout | None:
     layout = match_folders(known)
     why = 'no source that its name would tell'
     layout.left_out += [(f, why) for f in folders if f not in known]
+    # Folders `A` and `B` may be scenes; `ir` and `vis` are sources.
+    letters = all(len(role) == 1 for role in sources)
+    layout.sure = bool(layout.drafts) and not letters
     return layout
   if known or not _look_parallel(folders):
     return None

@@ -8,6 +8,7 @@ run starts there or came by, and whatever the number of processes.
 import atexit
 import collections
 import contextlib
+import os
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent import futures
@@ -212,6 +213,10 @@ def crop_box(
 
 def tensorflow() -> Any:
   """Imports TensorFlow and keeps it off the accelerators, which JAX needs."""
+  # Another rounding on other processors would be another sample; nothing here
+  # gains from oneDNN. And TensorFlow's start-up notes are not the user's.
+  os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
   import tensorflow as tf
 
   for kind in ('GPU', 'TPU'):

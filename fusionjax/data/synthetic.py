@@ -61,7 +61,8 @@ def multi_exposure(
 
 def _radiance(rng: np.random.Generator, split: str) -> np.ndarray:
   """A linear scene, [h, w, 3] float32, about 0 to 1 before the window."""
-  scene = _TO_RADIANCE[textures.photo_crop(rng, split=split, size=SIZE)]
+  inside, outside = textures.choose(rng, split=split)
+  scene = _TO_RADIANCE[textures.photo_crop(rng, name=inside, size=SIZE)]
   for _ in range(int(rng.integers(0, 3))):
     mask = textures.shape_mask(rng, size=SIZE, extent=(0.05, 0.2))[..., None]
     shape = textures.pattern(rng, size=SIZE)
@@ -70,7 +71,7 @@ def _radiance(rng: np.random.Generator, split: str) -> np.ndarray:
   scene *= np.exp2(np.float32(rng.uniform(1, 4)) * (light - 1))[..., None]
   if rng.random() < 0.6:
     mask = textures.shape_mask(rng, size=SIZE, extent=(0.15, 0.45))[..., None]
-    view = _TO_RADIANCE[textures.photo_crop(rng, split=split, size=SIZE)]
+    view = _TO_RADIANCE[textures.photo_crop(rng, name=outside, size=SIZE)]
     view = view * np.float32(2.0 ** rng.uniform(1, 3.5))
     scene += mask * (view - scene)
   return scene
@@ -118,8 +119,9 @@ def multi_focus(
     [h, w, 3] uint8.
   """
   del count  # A scene of two layers has two focal planes.
-  back = textures.photo_crop(rng, split=split, size=SIZE)
-  front = textures.photo_crop(rng, split=split, size=SIZE)
+  far_name, near_name = textures.choose(rng, split=split)
+  back = textures.photo_crop(rng, name=far_name, size=SIZE)
+  front = textures.photo_crop(rng, name=near_name, size=SIZE)
   mask = textures.shape_mask(rng, size=SIZE, extent=(0.2, 0.5))
   for _ in range(int(rng.integers(0, 2))):
     more = textures.shape_mask(rng, size=SIZE, extent=(0.1, 0.3))
@@ -155,7 +157,8 @@ def infrared_visible(
     (infrared [h, w], visible [h, w, 3]), uint8, and no reference.
   """
   del count
-  photo = textures.photo_crop(rng, split=split, size=SIZE)
+  name, _ = textures.choose(rng, split=split)
+  photo = textures.photo_crop(rng, name=name, size=SIZE)
   grey = photo.mean(axis=-1, dtype=np.float32)
   warm = np.zeros(SIZE, np.float32)
   for _ in range(int(rng.integers(1, 5))):
