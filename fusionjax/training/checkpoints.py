@@ -131,7 +131,10 @@ class Checkpoints:
       abstract: shapes, dtypes and shardings of the state.
 
     Returns:
-      The state and its facts; None where no checkpoint is sound.
+      The state and its facts; None where there is no checkpoint.
+
+    Raises:
+      errors.InputError: if there are checkpoints and none is sound.
     """
     broken = []
     found = None
@@ -146,6 +149,12 @@ class Checkpoints:
           f'({type(error).__name__}: {reason[:160]}).'
         )
         broken.append(step)
+    if broken and not found:
+      # To start over silently would overwrite what may still be saved.
+      raise errors.InputError(
+        f'{self._folder}: none of its {len(broken)} checkpoint(s) can be read. '
+        'Delete the folder to start over, or restore it from a copy.'
+      )
     self._set_aside(broken)
     return found
 

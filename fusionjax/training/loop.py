@@ -235,21 +235,16 @@ class Training:
     first = self.step - len(self._pending) + 1
     fetched = jax.device_get(self._pending)
     self._pending = []
-    values = [{k: float(v) for k, v in entry.items()} for entry in fetched]
+    values = [_ordered(entry) for entry in fetched]
     health.check_finite(values, first_step=first)
     self._window += values
 
   def _log(self, line: progress.Progress) -> None:
     """Shows and writes the means of the metrics since the last time."""
     self._fetch()
-    # The tree of metrics comes back sorted by name: sum first, norm last.
-    names = sorted(
-      self._window[0],
-      key=lambda name: (name != 'loss', name == 'gradient_norm'),
-    )
     means = {
       name: math.fsum(entry[name] for entry in self._window) / len(self._window)
-      for name in names
+      for name in self._window[0]
     }
     self._window = []
     rate = line.update(self.step, means)
@@ -273,3 +268,12 @@ class Training:
     self._outputs.write_weights(self.step, self.state, seconds=seconds)
     if wait:
       self._checkpoints.wait()
+
+
+def _ordered(metrics: Mapping[str, Any]) -> dict[str, float]:
+  """Metrics as numbers: the loss, its parts, the norm of the gradient."""
+  # A tree comes back from the devices sorted by name.
+  names = sorted(
+    metrics, key=lambda name: (name != 'loss', name == 'gradient_norm', name)
+  )
+  return {name: float(metrics[name]) for name in names}

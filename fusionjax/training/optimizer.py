@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import optax
 
 from fusionjax import errors
@@ -110,4 +111,24 @@ def make_optimizer(
   clip = options.get('clip_norm', 0.0)
   # Both branches have one shape of state: a resume may change the limit.
   limit = optax.clip_by_global_norm(clip) if clip else optax.identity()
-  return optax.chain(limit, OPTIMIZERS[name](options, schedule))
+  return _lenient(optax.chain(limit, OPTIMIZERS[name](options, schedule)))
+
+
+def _lenient(
+  made: optax.GradientTransformation,
+) -> optax.GradientTransformation:
+  """Runs an optimizer under JAX's standard rules of promotion.
+
+  Optax raises floats to the power of integer counts, which those who have
+  set strict promotion for their own code cannot mend.
+  """
+
+  def update(
+    updates: optax.Updates,
+    state: optax.OptState,
+    params: optax.Params | None = None,
+  ) -> tuple[optax.Updates, optax.OptState]:
+    with jax.numpy_dtype_promotion('standard'):
+      return made.update(updates, state, params)
+
+  return optax.GradientTransformation(made.init, update)

@@ -32,7 +32,8 @@ class ScalarLog:
     self._write(event_pb2.Event(file_version='brain.Event:2'))
     self._write(
       event_pb2.Event(
-        step=start_step,
+        # The first step that is not to be shown from older files.
+        step=start_step + 1 if start_step else 0,
         session_log=event_pb2.SessionLog(
           status=event_pb2.SessionLog.SessionStatus.START
         ),

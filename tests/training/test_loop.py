@@ -1,0 +1,306 @@
+import csv
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing import event_accumulator
+
+from fusionjax import errors
+from fusionjax.pretrained import weights
+from fusionjax.training import evaluate, health, loop, signals
+
+_SCRIPT = Path(__file__).with_name('stand_in.py')
+
+
+def _flat(workdir):
+  """Parameters that a training has shipped, by name."""
+  variables = weights.load_weights(workdir / 'weights.safetensors').variables
+  flat = {}
+
+  def walk(tree, prefix):
+    for name, value in tree.items():
+      if isinstance(value, dict):
+        walk(value, f'{prefix}{name}/')
+      else:
+        flat[prefix + name] = value
+
+  walk(variables, '')
+  return flat
+
+
+def _assert_same_weights(one, two):
+  one, two = _flat(one), _flat(two)
+  assert one.keys() == two.keys()
+  for name, value in one.items():
+    np.testing.assert_array_equal(value, two[name], err_msg=name)
+
+
+def _rows(path):
+  with path.open(newline='') as file:
+    return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope='module')
+def straight(stand_in, tmp_path_factory):
+  """A training of six steps without a break."""
+  workdir = tmp_path_factory.mktemp('straight')
+  config = stand_in.make_config(ema_decay=0.9, eval__every=3)
+  loop.train(config, workdir, command='the command')
+  return workdir
+
+
+def test_a_training_leaves_what_it_promises(straight):
+  names = {path.name for path in straight.iterdir()}
+  assert names == {
+    'checkpoints',
+    'config.json',
+    'samples.png',
+    'scores.csv',
+    'tensorboard',
+    'weights.safetensors',
+  }
+  loaded = weights.load_weights(straight / 'weights.safetensors')
+  assert (loaded.method, loaded.task) == ('tiny', 'mef')
+  assert loaded.options == {'channels': 2, 'norm': True}
+  assert set(loaded.variables) == {'params', 'batch_stats'}
+  facts = loaded.metadata
+  assert facts['command'] == 'the command'
+  assert (facts['seed'], facts['steps']) == ('7', '6')
+  assert float(facts['hours']) > 0
+  assert '"en"' in facts['scores']
+  rows = _rows(straight / 'scores.csv')
+  assert [r['step'] for r in rows if r['scene'] == 'mean'] == ['0', '3', '6']
+  sheet = Image.open(straight / 'samples.png')
+  assert sheet.width > 4 * 200
+  log = event_accumulator.EventAccumulator(str(straight / 'tensorboard'))
+  log.Reload()
+  assert [e.step for e in log.Scalars('train/loss')] == [2, 4, 6]
+  assert [e.step for e in log.Scalars('eval/en')] == [0, 3, 6]
+
+
+def test_resume_equals_no_break(stand_in, straight, tmp_path, capsys):
+  options = {'ema_decay': 0.9, 'eval__every': 3}
+  loop.train(stand_in.make_config(**options, steps=3), tmp_path)
+  loop.train(stand_in.make_config(**options, steps=6), tmp_path)
+  assert 'Continuing after step 3 of 6' in capsys.readouterr().out
+  _assert_same_weights(straight, tmp_path)
+  assert _rows(tmp_path / 'scores.csv') == _rows(straight / 'scores.csv')
+  # The pictures before training come from the seed.
+  assert (tmp_path / 'samples.png').read_bytes() == (
+    straight / 'samples.png'
+  ).read_bytes()
+
+
+def test_done_is_said(stand_in, straight, capsys):
+  before = (straight / 'weights.safetensors').stat().st_mtime_ns
+  config = stand_in.make_config(ema_decay=0.9, eval__every=3)
+  loop.train(config, straight)
+  assert 'This training is done: step 6 of 6' in capsys.readouterr().out
+  assert (straight / 'weights.safetensors').stat().st_mtime_ns == before
+
+
+def test_another_config_is_refused(stand_in, straight):
+  config = stand_in.make_config(ema_decay=0.9, model__channels=3)
+  with pytest.raises(errors.InputError, match=r'model.channels: 2 -> 3'):
+    loop.train(config, straight)
+
+
+def test_average_is_what_is_shipped(stand_in, straight, tmp_path):
+  loop.train(stand_in.make_config(), tmp_path)
+  plain, averaged = _flat(tmp_path), _flat(straight)
+  name = 'params/Conv_0/kernel'
+  assert np.abs(plain[name] - averaged[name]).max() > 1e-5
+  np.testing.assert_array_equal(
+    plain['batch_stats/BatchNorm_0/mean'],
+    averaged['batch_stats/BatchNorm_0/mean'],
+  )
+
+
+def test_epochs_count_the_scenes(stand_in, tmp_path, capsys):
+  # Two passes over three scenes in batches of two: 2 * ceil(3 / 2).
+  loop.train(stand_in.make_config(steps=0, epochs=2), tmp_path)
+  out = capsys.readouterr().out
+  assert 'step 4/4' in out
+  assert 'training on the built-in synthetic source' in out
+
+
+def test_nan_stops_with_name_and_window(stand_in, tmp_path):
+  config = stand_in.make_config(optimizer__learning_rate=1e38, log__every=4)
+  with pytest.raises(health.TrainingError) as raised:
+    loop.train(config, tmp_path)
+  assert str(raised.value).startswith('loss is nan at step 2')
+  # Found before the first checkpoint, at step 3.
+  assert 'steps 1 to 3' in str(raised.value)
+  assert not list((tmp_path / 'checkpoints').glob('[0-9]*'))
+  assert not (tmp_path / 'weights.safetensors').exists()
+
+
+def test_damaged_checkpoint_costs_its_steps_only(
+  stand_in, straight, tmp_path, capsys
+):
+  options = {'ema_decay': 0.9, 'eval__every': 3}
+  loop.train(stand_in.make_config(**options), tmp_path)
+  for path in (tmp_path / 'checkpoints' / '6' / 'state').rglob('*'):
+    if path.is_file():
+      path.write_bytes(path.read_bytes()[:20])
+  capsys.readouterr()
+  loop.train(stand_in.make_config(**options), tmp_path)
+  out = capsys.readouterr().out
+  assert 'Skipped the checkpoint of step 6' in out
+  assert 'Continuing after step 3' in out
+  _assert_same_weights(straight, tmp_path)
+
+
+class _StopsAt(signals.StopSignals):
+  """Hears a signal after so many questions."""
+
+  number = signal.SIGINT
+
+  def __init__(self):
+    super().__init__()
+    self._left = 2
+
+  def received(self, *, agree=True):
+    self._left -= 1
+    return self.number if self._left <= 0 else None
+
+
+def test_interrupt_saves_where_it_is(stand_in, tmp_path, monkeypatch, capsys):
+  monkeypatch.setattr(signals, 'StopSignals', _StopsAt)
+  with pytest.raises(KeyboardInterrupt):
+    loop.train(stand_in.make_config(), tmp_path)
+  assert 'SIGINT: saved step 2 of 6' in capsys.readouterr().out
+  assert [p.name for p in (tmp_path / 'checkpoints').glob('[0-9]*')] == ['2']
+
+
+@pytest.mark.parametrize(
+  ('changes', 'words'),
+  [
+    ({'model__channels': 'x'}, None),
+    ({'ema_decay': 1.0}, 'ema_decay is 1.0'),
+    ({'log__every': 0}, 'log.every is 0'),
+    ({'steps': 0}, 'steps and epochs'),
+    ({'eval__metrics': ('enn',)}, 'enn'),
+    ({'checkpoint__best': 'qabf'}, 'checkpoint.best'),
+    ({'data__batch_size': 0}, 'batch_size'),
+    ({'task': 'meff'}, 'mef'),
+    ({'method': 'tinny'}, 'tiny'),
+  ],
+)
+def test_values_are_checked_at_the_door(stand_in, tmp_path, changes, words):
+  if words is None:
+    config = stand_in.make_config()
+    config.unlock()
+    config.model.chanels = 3
+    words = 'config.model does not fit'
+  else:
+    config = stand_in.make_config(**changes)
+  with pytest.raises(errors.InputError, match=words):
+    loop.train(config, tmp_path / 'run')
+  assert not (tmp_path / 'run').exists()
+
+
+def test_folder_that_cannot_be_made(stand_in, tmp_path):
+  (tmp_path / 'file').touch()
+  with pytest.raises(errors.InputError, match='workdir'):
+    loop.train(stand_in.make_config(), tmp_path / 'file' / 'run')
+
+
+def _write_pairs(folder, count):
+  folder.mkdir()
+  for number in range(count):
+    random = np.random.default_rng(number)
+    for letter in 'AB':
+      image = random.integers(0, 256, (40, 50, 3), np.uint8)
+      Image.fromarray(image).save(folder / f'scene{number}x_{letter}.png')
+
+
+def test_evaluate_scores_all_scenes(stand_in, straight, tmp_path, capsys):
+  _write_pairs(tmp_path / 'pairs', 3)
+  config = stand_in.make_config(data__root=str(tmp_path / 'pairs'))
+  evaluate.evaluate(config, straight)
+  rows = _rows(straight / 'evaluation.csv')
+  (straight / 'evaluation.csv').unlink()
+  assert [row['scene'] for row in rows][-1] == 'mean'
+  assert len(rows) == 4
+  values = [float(row['en']) for row in rows]
+  assert values[-1] == pytest.approx(np.mean(values[:3]), rel=1e-4)
+  assert '3 scenes' in capsys.readouterr().out
+
+
+def test_evaluate_without_weights(stand_in, tmp_path):
+  with pytest.raises(errors.InputError, match='Train first'):
+    evaluate.evaluate(stand_in.make_config(), tmp_path)
+
+
+def _environment(devices=1, **more):
+  flags = f'--xla_force_host_platform_device_count={devices}'
+  return {**os.environ, 'XLA_FLAGS': flags, **more}
+
+
+def test_sigterm_saves_and_a_resume_goes_on(stand_in, tmp_path, capsys):
+  command = [sys.executable, str(_SCRIPT), str(tmp_path)]
+  command += ['ema_decay=0.9', 'steps=100000']
+  process = subprocess.Popen(
+    command,
+    env=_environment(),
+    stdout=subprocess.PIPE,
+    text=True,
+  )
+  for line in process.stdout:
+    if line.startswith('step') and '/100000' in line:
+      process.send_signal(signal.SIGTERM)
+      break
+  rest = process.stdout.read()
+  assert process.wait(60) == 0
+  assert 'SIGTERM: saved step' in rest
+  newest = max(int(p.name) for p in (tmp_path / 'checkpoints').glob('[0-9]*'))
+  assert f'saved step {newest} of 100000' in rest
+  facts = weights.load_weights(tmp_path / 'weights.safetensors').metadata
+  assert facts['steps'] == str(newest)
+  config = stand_in.make_config(ema_decay=0.9, steps=newest + 1)
+  loop.train(config, tmp_path)
+  said = capsys.readouterr().out
+  assert f'Continuing after step {newest} of {newest + 1}' in said
+
+
+def _free_port():
+  with socket.socket() as probe:
+    probe.bind(('localhost', 0))
+    return probe.getsockname()[1]
+
+
+def test_two_hosts_train_as_one(stand_in, tmp_path):
+  address = f'localhost:{_free_port()}'
+  options = ['data__batch_size=4', 'steps=4', 'ema_decay=0.9']
+  processes = [
+    subprocess.Popen(
+      [sys.executable, str(_SCRIPT), str(tmp_path / 'two'), *options],
+      env=_environment(
+        2,
+        STAND_IN_ADDRESS=address,
+        STAND_IN_PROCESSES='2',
+        STAND_IN_PROCESS=str(index),
+      ),
+      stdout=subprocess.PIPE,
+      text=True,
+    )
+    for index in range(2)
+  ]
+  deadline = time.monotonic() + 90
+  outs = [p.communicate(timeout=deadline - time.monotonic()) for p in processes]
+  assert [p.returncode for p in processes] == [0, 0]
+  assert 'step 4/4' in outs[0][0]
+  assert 'step' not in outs[1][0]
+  config = stand_in.make_config(data__batch_size=4, steps=4, ema_decay=0.9)
+  loop.train(config, tmp_path / 'one')
+  one, two = _flat(tmp_path / 'one'), _flat(tmp_path / 'two')
+  for name in ('params/Conv_1/kernel', 'batch_stats/BatchNorm_0/mean'):
+    np.testing.assert_allclose(one[name], two[name], atol=1e-5)
