@@ -74,7 +74,7 @@ def test_default_workdir(file, workdir):
 
 def test_near_config_is_proposed(tmp_path):
   (tmp_path / 'mef_ffmef.py').touch()
-  with pytest.raises(errors.InputError, match='Did you mean .*mef_ffmef.py'):
+  with pytest.raises(errors.InputError, match=r'Did you mean .*mef_ffmef\.py'):
     commandline.check_config_file(str(tmp_path / 'mef_ffme.py'))
 
 

