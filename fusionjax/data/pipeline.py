@@ -6,13 +6,11 @@ run starts there or came by, and whatever the number of processes.
 """
 
 import atexit
-import collections
 import contextlib
 import os
 import weakref
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent import futures
-from typing import Any, TypeVar, cast
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -307,42 +305,3 @@ def _batches(reader: _Reader, dataset: Any) -> Generator[Batch, None, None]:
     if reader.referenced:
       batch['reference'] = images[-1]
     yield batch
-
-
-def device_prefetch(
-  batches: Iterable[Batch], put: Callable[[Batch], _T], *, depth: int = 2
-) -> Iterator[_T]:
-  """Keeps batches ready on the device while the previous ones are used.
-
-  A thread of its own draws the batches and puts them. It ends when the
-  iterator is closed, exhausted or dropped; an error of `batches` or `put` is
-  raised where the batch would have come.
-
-  Args:
-    batches: batches of NumPy arrays.
-    put: moves one to the device, such as `jax.device_put` with a sharding.
-    depth: how many to keep ahead, 1 or more.
-
-  Returns:
-    A generator of what `put` returns; `close()` ends it early.
-  """
-  if depth < 1:
-    raise ValueError(f'depth must be 1 or more, not {depth}')
-  source = iter(batches)
-  end = object()
-
-  def load() -> Any:
-    batch = next(source, end)
-    return end if batch is end else put(cast(Batch, batch))
-
-  def run() -> Iterator[_T]:
-    pool = futures.ThreadPoolExecutor(1, thread_name_prefix='prefetch')
-    try:
-      ahead = collections.deque(pool.submit(load) for _ in range(depth))
-      while (batch := ahead.popleft().result()) is not end:
-        ahead.append(pool.submit(load))
-        yield batch
-    finally:
-      pool.shutdown(wait=True, cancel_futures=True)
-
-  return run()

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import flax.linen as nn
 import jax
@@ -74,7 +74,8 @@ def bind(module: nn.Module, variables: Variables) -> Apply:
   """Binds variables to a module's pure `apply`."""
 
   def apply(*sources: Array) -> Array:
-    return module.apply(variables, *sources)
+    # Without mutable collections there is one result, not a pair.
+    return cast(Array, module.apply(variables, *sources))
 
   return apply
 

@@ -7,9 +7,10 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from fusionjax.losses import gif
-from fusionjax.methods.base import Apply, Layout, LossOutput, Method
+from fusionjax.methods.base import Apply, Layout, LossOutput, Method, bind
 from fusionjax.models.ffmef import FFMEF
 from fusionjax.ops import colour, levels
 
@@ -19,8 +20,11 @@ Array = jax.Array
 def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
   """Fuses RGB pictures: the network on luma, a rule on chroma.
 
-  More than two pictures are folded in the order given: the fused luma of the
-  first two with the third, and so on; chroma takes all at once.
+  More than two pictures are folded one after the other: the fused luma of the
+  first two with the third, and so on; chroma takes all at once. Exposures are
+  taken from dark to bright by their mean luma, whatever the order given: the
+  network was trained so and is far from symmetric (the other way round costs
+  10 % of Q^AB/F on MEFB). Other tasks keep the order given.
 
   Args:
     apply: the network, `apply(y0, y1)`.
@@ -37,9 +41,15 @@ def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
     the published code.
   """
   ycbcr = [colour.rgb_to_ycbcr(rgb, luma_range='studio') for rgb in sources]
-  luma = ycbcr[0][..., :1]
-  for other in ycbcr[1:]:
-    luma = levels.clamp(apply(luma, other[..., :1]), 0, 1)
+
+  def add(luma: Array, other: Array) -> tuple[Array, None]:
+    return levels.clamp(apply(luma, other), 0, 1), None
+
+  lumas = jnp.stack([x[..., :1] for x in ycbcr])
+  if task == 'mef':
+    lumas = _darkest_first(lumas)
+  # A scan compiles the network once, however many pictures there are.
+  luma, _ = lax.scan(add, lumas[0], lumas[1:])
   if task == 'ivf':
     chroma = ycbcr[-1][..., 1:]
   else:
@@ -73,7 +83,7 @@ def loss(
     colour.rgb_to_ycbcr(rgb, luma_range='studio') for rgb in batch['sources']
   )
   y0, y1 = first[..., :1], second[..., :1]
-  fused = levels.clamp(module.apply(variables, y0, y1), 0, 1)
+  fused = levels.clamp(bind(module, variables)(y0, y1), 0, 1)
   value, parts = gif.gif_loss(
     fused,
     y0,
@@ -85,6 +95,12 @@ def loss(
     **options,
   )
   return value, LossOutput(parts)
+
+
+def _darkest_first(lumas: Array) -> Array:
+  """Sorts [k, b, h, w, 1] lumas by their mean, each picture of the batch."""
+  order = jnp.argsort(jnp.mean(lumas, axis=(2, 3, 4)), axis=0)
+  return jnp.take_along_axis(lumas, order[:, :, None, None, None], axis=0)
 
 
 # From our names to those of the published code, applied one after the other.

@@ -244,7 +244,8 @@ class FilterLevel(nn.Module):
     )
     filtered = dynamic_filter.filter_padded(padded, filters)
     self._sow('filtered', filtered, 0)
-    return sum(jnp.split(filtered, 2))
+    first_filtered, second_filtered = jnp.split(filtered, 2)
+    return first_filtered + second_filtered
 
   def _filters(self, x: Array, first: Array) -> Array:
     """Predicts filters [2 b, n, w, size * size], taps in row-major order."""

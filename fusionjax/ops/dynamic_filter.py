@@ -51,10 +51,10 @@ def filter_padded(padded: Array, filters: Array) -> Array:
   size = math.isqrt(filters.shape[-1])
   assert size**2 == filters.shape[-1] and size % 2 == 1, filters.shape
   h, w = filters.shape[1:3]
-  total = None
+  total = jnp.zeros((), padded.dtype)
   for tap in range(size**2):
     dy, dx = divmod(tap, size)
     shifted = padded[:, dy : dy + h, dx : dx + w]
     part = filters[..., tap : tap + 1] * shifted
-    total = part if total is None else total + part
+    total = total + part
   return total

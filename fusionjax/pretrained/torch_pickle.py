@@ -219,7 +219,7 @@ def _check_memo(file: io.BytesIO) -> None:
   """
   start = file.tell()
   for opcode, argument, _ in pickletools.genops(file):
-    if opcode.name in _PUTS and int(argument) > file.tell() - start:
+    if opcode.name in _PUTS and int(argument or 0) > file.tell() - start:
       raise InputError('refused: it remembers more than it holds.')
   file.seek(start)
 

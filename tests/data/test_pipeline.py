@@ -3,8 +3,6 @@
 import itertools
 import subprocess
 import sys
-import threading
-import time
 
 import numpy as np
 import PIL.Image
@@ -258,40 +256,7 @@ def test_process_ends_while_batches_are_made():
     "data = {'root': '', 'cache_bytes': 0}\n"
     "s = sources.open_source(data, task='mef', seed=0, split='train')\n"
     "stream = pipeline.train_batches(s, data, task='mef', seed=0)\n"
-    'ahead = pipeline.device_prefetch(stream, lambda batch: batch)\n'
-    'next(ahead)\n'
+    'next(stream)\n'
   )
   done = subprocess.run([sys.executable, '-c', code], timeout=60, check=False)
   assert done.returncode == 0
-
-
-def test_prefetch_stays_ahead_and_keeps_the_order():
-  put = []
-
-  def move(batch):
-    put.append(batch)
-    return batch * 10
-
-  stream = pipeline.device_prefetch(iter(range(100)), move, depth=3)
-  assert next(stream) == 0
-  deadline = time.monotonic() + 10
-  while len(put) < 4 and time.monotonic() < deadline:
-    time.sleep(0.01)
-  time.sleep(0.05)
-  assert put == [0, 1, 2, 3]  # One in use and three ahead, no more.
-  assert [next(stream) for _ in range(3)] == [10, 20, 30]
-  stream.close()
-  assert not [t for t in threading.enumerate() if 'prefetch' in t.name]
-  assert list(pipeline.device_prefetch(iter(range(3)), str)) == list('012')
-
-
-def test_prefetch_passes_errors_on():
-  def broken():
-    yield 1
-    raise InputError('b.png is damaged')
-
-  stream = pipeline.device_prefetch(broken(), str)
-  assert next(stream) == '1'
-  with pytest.raises(InputError, match=r'b\.png is damaged'):
-    next(stream)
-  assert not [t for t in threading.enumerate() if 'prefetch' in t.name]

@@ -100,7 +100,10 @@ def fold_kernel(kernel: Array, factor: int) -> Array:
       n, f = divmod(g + tap - radius + reach * factor, factor)
       place[tap, n, f, g] = 1
   spread = jnp.einsum(
-    'htio,tnfg->hnfigo', kernel, place, precision=lax.Precision.HIGHEST
+    'htio,tnfg->hnfigo',
+    kernel,
+    jnp.asarray(place, kernel.dtype),
+    precision=lax.Precision.HIGHEST,
   )
   rows, columns = spread.shape[:2]
   return spread.reshape(
@@ -157,14 +160,13 @@ class FoldedConv(nn.Module):
       'kernel', self.kernel_init, (k, k, sum(channels), self.features)
     )
     bias = self.param('bias', self.bias_init, (self.features,))
-    total, start = None, 0
+    total, start = tile_lanes(bias[None], factor), 0
     for x, count in zip(maps, channels, strict=True):
       part = fold_kernel(kernel[:, :, start : start + count], factor)
       x = x if k == 1 else fold.real(x)
-      y = convolve(x, part, rows=self.rows)
-      total = y if total is None else total + y
+      total = total + convolve(x, part, rows=self.rows)
       start += count
-    return total + tile_lanes(bias[None], factor)
+    return total
 
 
 def tile_lanes(values: Array, factor: int) -> Array:

@@ -7,6 +7,7 @@ picture, and keeps them in the processor's caches.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -26,7 +27,11 @@ def detach(module: nn.Module) -> Callable[..., Array]:
     return module
   variables = module.variables
   free = module.clone(parent=None, name=None)
-  return lambda *args, **kwargs: free.apply(variables, *args, **kwargs)
+
+  def apply(*args: Any, **kwargs: Any) -> Any:
+    return free.apply(variables, *args, **kwargs)
+
+  return apply
 
 
 def map_rows(

@@ -1,0 +1,86 @@
+"""Folded layers compute what ordinary layers compute."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fusionjax.models.layers import folded, strips
+
+
+def image(*shape: int, seed: int = 0) -> jax.Array:
+  return jnp.asarray(np.random.default_rng(seed).normal(size=shape), 'float32')
+
+
+def plain(*maps: jax.Array, features: int, size: int, params: dict):
+  conv = nn.Conv(features, (size, size))
+  return conv.apply({'params': params}, jnp.concatenate(maps, axis=-1))
+
+
+@pytest.mark.parametrize('width', [16, 17, 18, 19, 3])
+@pytest.mark.parametrize('size', [1, 3, 5, 7])
+@pytest.mark.parametrize('factor', [1, 2, 4])
+def test_convolution(width: int, size: int, factor: int) -> None:
+  fold = folded.Fold(width=width, factor=factor)
+  a, b = image(2, 6, width, 4), image(2, 6, width, 2, seed=1)
+  conv = folded.FoldedConv(5, size)
+  folds = fold.fold(a), fold.fold(b)
+  params = conv.init(jax.random.key(0), *folds, fold=fold)['params']
+  params['bias'] = image(5, seed=2)
+  assert params['kernel'].shape == (size, size, 6, 5)
+  ours = fold.unfold(conv.apply({'params': params}, *folds, fold=fold))
+  expected = plain(a, b, features=5, size=size, params=params)
+  np.testing.assert_allclose(ours, expected, atol=3e-5)
+
+
+def test_added_columns_do_not_leak() -> None:
+  fold = folded.Fold(width=9, factor=4)
+  x = fold.fold(image(1, 6, 9, 4)).at[:, :, -1, 4:].set(1e6)
+  conv = folded.FoldedConv(4, 3)
+  params = conv.init(jax.random.key(0), x, fold=fold)['params']
+  clean = conv.apply({'params': params}, fold.real(x), fold=fold)
+  dirty = conv.apply({'params': params}, x, fold=fold)
+  np.testing.assert_array_equal(dirty, clean)
+
+
+@pytest.mark.parametrize('width', [16, 19])
+@pytest.mark.parametrize('features', [2, 4])
+def test_instance_norm(width: int, features: int) -> None:
+  fold = folded.Fold(width=width, factor=4)
+  # A mean far from zero: one pass over E[x^2] - E[x]^2 would lose it.
+  x = image(3, 11, width, 4) * 0.1 + 100
+  norm = folded.InstanceNorm(features)
+  params = norm.init(jax.random.key(0), fold.fold(x), fold=fold)['params']
+  params = jax.tree.map(lambda p: p + image(*p.shape, seed=3), params)
+  folds = fold.fold(x).at[:, :, -1, 12:].add(0 if width == 16 else 7)
+  ours = fold.unfold(norm.apply({'params': params}, folds, fold=fold))
+  y = np.asarray(x, np.float64)[..., :features]
+  mean = y.mean((1, 2), keepdims=True)
+  variance = y.var((1, 2), keepdims=True)
+  expected = (y - mean) / np.sqrt(variance + 1e-5)
+  expected = expected * np.asarray(params['scale'])
+  expected = expected + np.asarray(params['bias'])
+  np.testing.assert_allclose(ours[..., :features], expected, atol=2e-3)
+  np.testing.assert_array_equal(ours[..., features:], x[..., features:])
+
+
+@pytest.mark.parametrize('rows', [4, 5, 32])
+def test_strips_of_rows(rows: int) -> None:
+  x = image(2, 21, 6, 3)
+
+  def smooth(strip: jax.Array, first: jax.Array) -> jax.Array:
+    del first
+    return strip[:, :-4] + 2 * strip[:, 2:-2] + strip[:, 4:]
+
+  padded = jnp.pad(x, ((0, 0), (2, 2), (0, 0), (0, 0)))
+  expected = padded[:, :-4] + 2 * x + padded[:, 4:]
+  ours = strips.map_rows(smooth, [x], reach=2, rows=rows)
+  np.testing.assert_allclose(ours, expected, rtol=1e-6)
+
+
+def test_rows_inside() -> None:
+  inside = strips.rows_inside(
+    jnp.asarray(-2, jnp.int32), count=6, height=3
+  ).ravel()
+  np.testing.assert_array_equal(inside, [False, False, True, True, True, False])
