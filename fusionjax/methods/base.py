@@ -6,6 +6,7 @@ from typing import Any, Literal, cast
 
 import flax.linen as nn
 import jax
+from jax import lax
 
 Array = jax.Array
 # The raw network with its variables bound: apply(*sources) -> output.
@@ -110,6 +111,9 @@ def fuse_pictures(
 ) -> Array:
   """Fuses RGB pictures with a method: network and colour handling.
 
+  The pictures of a batch are fused one after the other: as fast on one
+  device, with the memory of one.
+
   Args:
     method: the method.
     module: its network.
@@ -120,4 +124,11 @@ def fuse_pictures(
   Returns:
     [b, h, w, 3] fused RGB picture in [0, 1].
   """
-  return method.fuse(bind(module, variables), sources, task=task)
+  apply = bind(module, variables)
+
+  def fuse(one: tuple[Array, ...]) -> Array:
+    return method.fuse(apply, [x[None] for x in one], task=task)[0]
+
+  if sources[0].shape[0] == 1:
+    return method.fuse(apply, sources, task=task)
+  return lax.map(fuse, tuple(sources))

@@ -27,10 +27,9 @@ Array = jax.Array
 
 # The published initial weights of the levels, by the side of their filters.
 _LEVEL_WEIGHTS = {1: 0.6, 3: 0.3, 5: 0.1, 7: 0.1}
-# Four pixels of four channels: the 16 channels that XLA convolves best.
-_FOLDED_CHANNELS = 16
-# Larger pictures are encoded one by one and filtered in strips: as fast, with
-# a fraction of the memory. Smaller ones, those of training, go all at once.
+# The images of a larger pair are encoded one by one and filtered in strips: as
+# fast, with a fraction of the memory. Batches go all at once, whatever their
+# size: their first axis may lie on many devices.
 _BATCHED_PIXELS = 160_000
 
 
@@ -267,6 +266,12 @@ class FilterLevel(nn.Module):
     self.sow('intermediates', name, x[:, : self.height])
 
 
+def _large_pair(images: Array) -> bool:
+  """Whether images [2 b, h, w, 1] are one pair too large to go at once."""
+  count, height, width = images.shape[:3]
+  return count == 2 and height * width > _BATCHED_PIXELS
+
+
 class FFMEF(nn.Module):
   """Filter-dominated fusion network; 7,662 parameters as published.
 
@@ -277,12 +282,16 @@ class FFMEF(nn.Module):
       filter of side 1 is predicted from the finest features, of side 3 from
       the middle, of 5 and more from the bottleneck, as published; the initial
       weights of the levels are the published ones, scaled to a sum of one.
-    strip_rows: rows of the strips in which the filters of larger pictures
-      are predicted; how, not what, is computed.
+    folded_channels: channels times pixels that are computed as one position
+      (see `layers/folded.py`); 16, four pixels of four channels, is what XLA
+      convolves best on a CPU. How, not what, is computed.
+    strip_rows: rows of the strips in which the filters of a larger pair are
+      predicted; likewise.
   """
 
   channels: int = 4
   kernel_sizes: tuple[int, ...] = (1, 3, 5)
+  folded_channels: int = 16
   strip_rows: int = 64
 
   @nn.compact
@@ -301,7 +310,7 @@ class FFMEF(nn.Module):
       Paper, section 3 and eq. 4.
     """
     fold = folded.Fold(
-      width=y0.shape[2], factor=max(1, _FOLDED_CHANNELS // self.channels)
+      width=y0.shape[2], factor=max(1, self.folded_channels // self.channels)
     )
     images = jnp.concatenate([y0, y1])
     bottom, middle, fine = self._features(images, fold)
@@ -320,10 +329,10 @@ class FFMEF(nn.Module):
   def _features(
     self, images: Array, fold: folded.Fold
   ) -> tuple[Array, Array, Array]:
-    """Encodes all images, large ones one after the other to save memory."""
+    """Encodes all images; those of a large pair one after the other."""
     lift = folded.FoldedConv(self.channels, name='lift')
     encoder = HierarchicalEncoder(self.channels, name='encoder')
-    if images.shape[1] * images.shape[2] > _BATCHED_PIXELS:
+    if _large_pair(images):
       lift_one, encode_one = strips.detach(lift), strips.detach(encoder)
       features = lax.map(
         lambda image: tuple(
@@ -347,10 +356,10 @@ class FFMEF(nn.Module):
   def _level(
     self, images: Array, features: Array, size: int, fold: folded.Fold
   ) -> Array:
-    """Applies one level, to large pictures in strips to save memory."""
+    """Applies one level, to a large pair in strips of rows."""
     height = images.shape[1]
     level = FilterLevel(self.channels, size, height, fold, name=f'level_{size}')
-    if images.shape[1] * images.shape[2] > _BATCHED_PIXELS:
+    if _large_pair(images):
       return strips.map_rows(
         strips.detach(level),
         (images, features),

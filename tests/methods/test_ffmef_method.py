@@ -96,6 +96,25 @@ def test_loss_has_named_parts_and_a_gradient(task: str) -> None:
   assert any(np.abs(x).max() > 0 for x in jax.tree.leaves(gradient))
 
 
+def test_batch_equals_loop() -> None:
+  method = registry.get_method('ffmef')
+  module = method.module(channels=2, kernel_sizes=(1,))
+  shapes = base.abstract_variables(method, module, 'mef')
+  variables = jax.tree.map(
+    lambda x: jnp.asarray(0.3 * RNG.normal(size=x.shape), x.dtype), shapes
+  )
+  batch = [jnp.concatenate([picture() for _ in range(3)]) for _ in range(2)]
+  fuse = jax.jit(
+    lambda *sources: base.fuse_pictures(
+      method, module, variables, sources, task='mef'
+    )
+  )
+  together = fuse(*batch)
+  for i in range(3):
+    one = fuse(*(x[i : i + 1] for x in batch))
+    np.testing.assert_allclose(together[i : i + 1], one, atol=1e-5)
+
+
 def test_published_names_are_one_to_one() -> None:
   method = registry.get_method('ffmef')
   shapes = base.abstract_variables(method, method.module(), 'mef')
