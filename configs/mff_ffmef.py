@@ -22,6 +22,8 @@ def shipped(config: ml_collections.ConfigDict) -> None:
   config.steps = 8000
   # Smaller crops: details at their own scale as well as whole scenes.
   config.data.crop = (0.4, 0.9)
+  # Which of two pictures is focused near is an accident.
+  config.data.swap = True
   config.optimizer.schedule = 'cosine'
   config.optimizer.warmup = 200
   config.ema_decay = 0.999

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from fusionjax.models.layers import folded, strips
+from fusionjax.models.layers import folded, folding, strips
 from fusionjax.ops import dynamic_filter
 
 Array = jax.Array
@@ -53,7 +53,7 @@ class ResidualBlock(nn.Module):
   channels: int
 
   @nn.compact
-  def __call__(self, *maps: Array, fold: folded.Fold) -> Array:
+  def __call__(self, *maps: Array, fold: folding.Fold) -> Array:
     """Maps folded [b, h, blocks, lanes] maps, joined, to one."""
     x = folded.FoldedConv(self.channels, 3, name='conv1')(*maps, fold=fold)
     x = folded.InstanceNorm(self.channels // 2, name='norm')(x, fold=fold)
@@ -79,7 +79,7 @@ class ConvNormReLU(nn.Module):
   transposed: bool = False
 
   @nn.compact
-  def __call__(self, *maps: Array, fold: folded.Fold) -> Array:
+  def __call__(self, *maps: Array, fold: folding.Fold) -> Array:
     """Maps folded [b, h, blocks, lanes] maps, joined, to one."""
     if self.transposed:
       init = _torch_uniform(self.channels * self.kernel_size**2)
@@ -107,7 +107,7 @@ class Skip(nn.Module):
   body: nn.Module
 
   @nn.compact
-  def __call__(self, a: Array, b: Array, *, fold: folded.Fold) -> Array:
+  def __call__(self, a: Array, b: Array, *, fold: folding.Fold) -> Array:
     """Returns body_weight * body(a, b) + skip_weight * b."""
     body_weight = self.param('body_weight', nn.initializers.ones_init(), (1,))
     skip_weight = self.param('skip_weight', nn.initializers.constant(0.5), (1,))
@@ -140,7 +140,7 @@ class HierarchicalEncoder(nn.Module):
     return Skip(ConvNormReLU(self.channels, 1))
 
   def __call__(
-    self, x: Array, *, fold: folded.Fold
+    self, x: Array, *, fold: folding.Fold
   ) -> tuple[Array, Array, Array]:
     """Extracts features, from the widest receptive field to the finest.
 
@@ -178,7 +178,7 @@ class SpatialAttention(nn.Module):
 
   @nn.compact
   def __call__(
-    self, f0: Array, f1: Array, *, fold: folded.Fold
+    self, f0: Array, f1: Array, *, fold: folding.Fold
   ) -> tuple[Array, Array]:
     """Returns both folded feature maps, scaled."""
     x = folded.FoldedConv(self.channels, name='conv1')(f0, f1, fold=fold)
@@ -211,7 +211,7 @@ class FilterLevel(nn.Module):
   channels: int
   size: int
   height: int
-  fold: folded.Fold
+  fold: folding.Fold
 
   @property
   def reach(self) -> int:
@@ -258,7 +258,7 @@ class FilterLevel(nn.Module):
     )
     x = jnp.where(inside, x, jnp.zeros((), x.dtype))
     x = nn.relu(conv(taps, self.size, name='conv2')(x, fold=fold))
-    flat = folded.Fold(width=fold.width, factor=1)
+    flat = folding.Fold(width=fold.width, factor=1)
     return conv(taps, name='conv3')(fold.unfold(x), fold=flat)
 
   def _sow(self, name: str, x: Array, reach: int) -> None:
@@ -283,7 +283,7 @@ class FFMEF(nn.Module):
       the middle, of 5 and more from the bottleneck, as published; the initial
       weights of the levels are the published ones, scaled to a sum of one.
     folded_channels: channels times pixels that are computed as one position
-      (see `layers/folded.py`); 16, four pixels of four channels, is what XLA
+      (see `layers/folding.py`); 16, four pixels of four channels, is what XLA
       convolves best on a CPU. How, not what, is computed.
     strip_rows: rows of the strips in which the filters of a larger pair are
       predicted; likewise.
@@ -309,7 +309,7 @@ class FFMEF(nn.Module):
     References:
       Paper, section 3 and eq. 4.
     """
-    fold = folded.Fold(
+    fold = folding.Fold(
       width=y0.shape[2], factor=max(1, self.folded_channels // self.channels)
     )
     images = jnp.concatenate([y0, y1])
@@ -327,7 +327,7 @@ class FFMEF(nn.Module):
     return fused
 
   def _features(
-    self, images: Array, fold: folded.Fold
+    self, images: Array, fold: folding.Fold
   ) -> tuple[Array, Array, Array]:
     """Encodes all images; those of a large pair one after the other."""
     lift = folded.FoldedConv(self.channels, name='lift')
@@ -354,7 +354,7 @@ class FFMEF(nn.Module):
     return features
 
   def _level(
-    self, images: Array, features: Array, size: int, fold: folded.Fold
+    self, images: Array, features: Array, size: int, fold: folding.Fold
   ) -> Array:
     """Applies one level, to a large pair in strips of rows."""
     height = images.shape[1]

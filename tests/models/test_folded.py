@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fusionjax.models.layers import folded, strips
+from fusionjax.models.layers import convolution, folded, folding, strips
 
 
 def image(*shape: int, seed: int = 0) -> jax.Array:
@@ -22,7 +22,7 @@ def plain(*maps: jax.Array, features: int, size: int, params: dict):
 @pytest.mark.parametrize('size', [1, 3, 5, 7])
 @pytest.mark.parametrize('factor', [1, 2, 4])
 def test_convolution(width: int, size: int, factor: int) -> None:
-  fold = folded.Fold(width=width, factor=factor)
+  fold = folding.Fold(width=width, factor=factor)
   a, b = image(2, 6, width, 4), image(2, 6, width, 2, seed=1)
   conv = folded.FoldedConv(5, size)
   folds = fold.fold(a), fold.fold(b)
@@ -34,8 +34,31 @@ def test_convolution(width: int, size: int, factor: int) -> None:
   np.testing.assert_allclose(ours, expected, atol=3e-5)
 
 
+@pytest.mark.parametrize('rows', ['SAME', 'VALID'])
+@pytest.mark.parametrize('width', [8, 11])
+@pytest.mark.parametrize('size', [3, 5, 7])
+def test_gradient_of_a_convolution(size: int, width: int, rows: str) -> None:
+  # Against XLA's own gradient of the ordinary convolution.
+  fold = folding.Fold(width=width, factor=4)
+  x, kernel = image(2, 19, width, 4), image(size, size, 4, 3, seed=1)
+
+  def ours(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    y = convolution.convolve_folded(fold.fold(x), kernel, fold, rows)
+    return jnp.sum(jnp.square(fold.unfold(y)))
+
+  def theirs(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.square(convolution.convolve(x, kernel, rows=rows)))
+
+  for a, b in zip(
+    jax.jit(jax.grad(ours, (0, 1)))(x, kernel),
+    jax.jit(jax.grad(theirs, (0, 1)))(x, kernel),
+    strict=True,
+  ):
+    np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(b).max())
+
+
 def test_added_columns_do_not_leak() -> None:
-  fold = folded.Fold(width=9, factor=4)
+  fold = folding.Fold(width=9, factor=4)
   x = fold.fold(image(1, 6, 9, 4)).at[:, :, -1, 4:].set(1e6)
   conv = folded.FoldedConv(4, 3)
   params = conv.init(jax.random.key(0), x, fold=fold)['params']
@@ -47,7 +70,7 @@ def test_added_columns_do_not_leak() -> None:
 @pytest.mark.parametrize('width', [16, 19])
 @pytest.mark.parametrize('features', [2, 4])
 def test_instance_norm(width: int, features: int) -> None:
-  fold = folded.Fold(width=width, factor=4)
+  fold = folding.Fold(width=width, factor=4)
   # A mean far from zero: one pass over E[x^2] - E[x]^2 would lose it.
   x = image(3, 11, width, 4) * 0.1 + 100
   norm = folded.InstanceNorm(features)

@@ -1,0 +1,105 @@
+"""Folding: neighbouring pixels of a row as channels of one position.
+
+A network of four channels leaves most of a vector unit idle: its inner axis
+is too short. Folding joins `factor` neighbouring pixels of a row into one
+long channel axis,
+
+    [b, h, w, c]  ->  [b, h, w / factor, factor * c],
+
+which in row-major memory moves nothing. A convolution keeps its meaning when
+its kernel is spread over the folded pixels (`fold_kernel`), and with 16
+folded channels XLA's convolutions run several times faster than at four.
+Folding is how a layer computes, not what it computes.
+
+Widths that `factor` does not divide are padded with columns of zeros, which
+are put back to zero in front of every convolution that looks sideways and
+are left out of every statistic, so that the result is that of the exact
+width.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Fold:
+  """How a map of `width` pixels a row is folded.
+
+  Attributes:
+    width: pixels of a row before folding.
+    factor: neighbouring pixels that share one folded position.
+  """
+
+  width: int
+  factor: int
+
+  @property
+  def blocks(self) -> int:
+    """Folded positions of a row."""
+    return -(-self.width // self.factor)
+
+  @property
+  def exact(self) -> bool:
+    """Whether no column had to be added."""
+    return self.width % self.factor == 0
+
+  def fold(self, x: Array) -> Array:
+    """Folds [b, h, w, c] to [b, h, blocks, factor * c]."""
+    b, h, w, c = x.shape
+    assert w == self.width, (w, self.width)
+    added = self.blocks * self.factor - w
+    x = jnp.pad(x, ((0, 0), (0, 0), (0, added), (0, 0)))
+    return x.reshape(b, h, self.blocks, self.factor * c)
+
+  def unfold(self, x: Array) -> Array:
+    """Unfolds [b, h, blocks, factor * c] to [b, h, w, c]."""
+    b, h, blocks, lanes = x.shape
+    x = x.reshape(b, h, blocks * self.factor, lanes // self.factor)
+    return x[:, :, : self.width]
+
+  def real(self, x: Array) -> Array:
+    """Puts the added columns of a folded map back to zero."""
+    if self.exact:
+      return x
+    channels = x.shape[-1] // self.factor
+    column = np.arange(self.blocks * self.factor) < self.width
+    mask = np.repeat(column, channels).reshape(1, 1, *x.shape[2:])
+    return jnp.where(mask, x, jnp.zeros((), x.dtype))
+
+
+def fold_kernel(kernel: Array, factor: int) -> Array:
+  """Spreads a convolution kernel over folded pixels.
+
+  Args:
+    kernel: [kh, kw, i, o] kernel of odd size.
+    factor: pixels that share a folded position.
+
+  Returns:
+    [kh, n, factor * i, factor * o] kernel of the same convolution, centred,
+    on folded maps; n is odd.
+  """
+  size = kernel.shape[1]
+  radius = size // 2
+  reach = -(-radius // factor)
+  # place[t, n, f, g] says that tap t joins pixel f of block n with pixel g.
+  place = np.zeros((size, 2 * reach + 1, factor, factor), np.float32)
+  for g in range(factor):
+    for tap in range(size):
+      n, f = divmod(g + tap - radius + reach * factor, factor)
+      place[tap, n, f, g] = 1
+  spread = jnp.einsum(
+    'htio,tnfg->hnfigo',
+    kernel,
+    jnp.asarray(place, kernel.dtype),
+    precision=lax.Precision.HIGHEST,
+  )
+  rows, columns = spread.shape[:2]
+  return spread.reshape(
+    rows, columns, factor * kernel.shape[2], factor * kernel.shape[3]
+  )
