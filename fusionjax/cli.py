@@ -112,10 +112,16 @@ def _add_evaluate(
 ) -> None:
   parser = commands.add_parser(
     'evaluate',
-    help='score fused images',
-    description='Scores fused images against their sources.',
+    help='score fused images, or a model',
+    description=(
+      'Scores fused images against their sources, or what a model makes of'
+      ' the sources.'
+    ),
   )
-  parser.add_argument('--fused', required=True, help='folder of fused images')
+  what = parser.add_mutually_exclusive_group(required=True)
+  what.add_argument('--fused', help='folder of fused images')
+  what.add_argument('--model', help=f'instead of fused images: {_MODEL_HELP}')
+  parser.add_argument('--like', help=_LIKE_HELP)
   parser.add_argument(
     '--sources',
     required=True,
@@ -216,25 +222,28 @@ def _report(outcome: 'Outcome', model: str) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-  """Scores a folder of fused images."""
+  """Scores a folder of fused images, or a model."""
   from fusionjax.evaluation import scores as scores_lib
 
   names = [name for given in args.metrics for name in given.split(',') if name]
+  options = {
+    'metrics': 'all' if names == ['all'] else names,
+    'toolbox': args.toolbox,
+    'output': args.output,
+    'progress': _evaluate_progress,
+  }
+  if args.model:
+    from fusionjax.data.folder import find_scenes
+    from fusionjax.inference.load import load_model
 
-  def progress(index: int, count: int, name: str) -> None:
-    # To a terminal only: a pipe or a file wants the table alone.
-    if sys.stderr.isatty():
-      print(f'\r\033[K{index + 1}/{count} {name}', end='', file=sys.stderr)
-
-  scores = scores_lib.score_folder(
-    args.fused,
-    args.sources,
-    metrics='all' if names == ['all'] else names,
-    toolbox=args.toolbox,
-    output=args.output,
-    task=args.task,
-    progress=progress,
-  )
+    model = load_model(args.model, like=args.like)
+    found = find_scenes(args.sources, task=args.task or model.task)
+    print(found.describe())
+    scores = scores_lib.score_model(model, found.scenes, **options)
+  else:
+    scores = scores_lib.score_folder(
+      args.fused, args.sources, task=args.task, **options
+    )
   if sys.stderr.isatty():
     print('\r\033[K', end='', file=sys.stderr)
   for name, why in scores.failed:
@@ -244,6 +253,12 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.output:
       print(f'{args.output}: {len(scores.rows)} images, and their mean')
   return SOME_FAILED if scores.failed else DONE
+
+
+def _evaluate_progress(index: int, count: int, name: str) -> None:
+  # To a terminal only: a pipe or a file wants the table alone.
+  if sys.stderr.isatty():
+    print(f'\r\033[K{index + 1}/{count} {name}', end='', file=sys.stderr)
 
 
 def _convert(args: argparse.Namespace) -> int:

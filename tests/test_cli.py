@@ -233,6 +233,32 @@ def test_evaluate(capsys, folder):
   assert len(err.splitlines()) == 1
 
 
+def test_evaluate_a_model(capsys, folder):
+  rng = np.random.default_rng(0)
+  for index in range(2):
+    for side in 'AB':
+      noise = rng.integers(0, 255, (48, 64, 3), np.uint8)
+      Image.fromarray(noise).save(f'scene{index}_{side}.png')
+  (folder / 'pairs').mkdir()
+  for path in folder.glob('scene*.png'):
+    path.rename(folder / 'pairs' / path.name)
+  argv = ('evaluate', '--sources', 'pairs', '--metrics', 'en', '-o', 's.csv')
+  code, out, err = _run(capsys, *argv, '--model', 'mean.safetensors')
+  assert (code, err) == (0, '')
+  assert '2 scenes' in out
+  rows = (folder / 's.csv').read_text().splitlines()
+  assert [row.split(',')[0] for row in rows] == [
+    'image',
+    'scene0',
+    'scene1',
+    'mean',
+  ]
+  with pytest.raises(SystemExit):
+    _run(capsys, *argv, '--model', 'mean.safetensors', '--fused', 'pairs')
+  with pytest.raises(SystemExit):
+    _run(capsys, *argv)
+
+
 def test_models(capsys):
   code, out, _ = _run(capsys, 'models')
   assert code == 0
