@@ -49,6 +49,9 @@ def find_scenes(
     raise InputError('No data folder was given. Name one or more folders.')
   for folder in folders:
     _check_folder(folder)
+  for index, folder in enumerate(folders):
+    if folder.resolve() in {other.resolve() for other in folders[:index]}:
+      raise InputError(f'{folder} was given twice. Give one folder per source.')
   if len(folders) == 1:
     layout = _inspect(folders[0])
   else:

@@ -76,7 +76,7 @@ def plan_jobs(
       one folder in any layout that `find_scenes` understands.
     output: the file to write, or the folder where the inputs are folders.
     task: a key of `registry.TASKS`.
-    suffix: kind of the files that are written to a folder.
+    suffix: kind of the files that are written to a folder, `.png` or `png`.
     overwrite: whether an output file may exist already.
 
   Returns:
@@ -168,6 +168,7 @@ def _plan_folders(
     raise InputError(
       f'{output} is a file, but the inputs are folders. Give a folder.'
     )
+  suffix = f'.{suffix.removeprefix(".")}'
   writing.check_suffix(Path(f'fused{suffix}'))
   writing.check_writable(output)
   found = find_scenes(folders, task=task)

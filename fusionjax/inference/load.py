@@ -75,6 +75,7 @@ def _find(name: str, like: str | None) -> Path:
       )
     return path / WORKDIR_WEIGHTS
   if path.is_file():
+    published.check_suffix(path)
     return path
   if path.suffix.lower() in published.SUFFIXES or len(path.parts) > 1:
     raise InputError(f'{path} does not exist. Check the path.')

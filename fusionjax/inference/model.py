@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fusionjax.data.images import to_unit_rgb
 from fusionjax.errors import InputError
 from fusionjax.methods import base, registry
 from fusionjax.ops import levels
@@ -34,7 +33,7 @@ class FusionModel:
   """
 
   module: nn.Module
-  variables: base.Variables
+  variables: base.Variables = dataclasses.field(repr=False)
   name: str
   method: str
   task: str
@@ -48,7 +47,17 @@ class FusionModel:
 
     Returns:
       The network's output, before any clamping.
+
+    Raises:
+      InputError: if a source is no float array of four axes.
     """
+    for index, source in enumerate(sources):
+      if np.ndim(source) != 4 or not jnp.issubdtype(source.dtype, jnp.floating):
+        raise InputError(
+          f'Source {index + 1} of the network is {source.dtype} of shape'
+          f' {list(np.shape(source))}, expected float32 [batch, height, width,'
+          ' channel] in [0, 1]. For images use fuse.'
+        )
     return self._apply(self.variables, *sources)
 
   def fuse(
@@ -71,16 +80,16 @@ class FusionModel:
       InputError: if the images are no such images.
     """
     arrays = check_images(images, task=self.task, names=names)
-    pictures = [jnp.asarray(to_unit_rgb(image))[None] for image in arrays]
+    pictures = [_storable(image) for image in arrays]
     # The pictures of an unordered stack are alike; of an ordered pair the
     # last one is what a person would have looked at.
-    like = arrays[-1 if registry.get_task(self.task).ordered else 0]
-    is_integer = np.issubdtype(like.dtype, np.integer)
-    top = int(np.iinfo(like.dtype).max) if is_integer else None
-    fused = np.asarray(self._fuse(self.variables, pictures, top=top))[0]
+    last = -1 if registry.get_task(self.task).ordered else 0
+    like = arrays[last]
+    dtype = pictures[last].dtype
+    fused = np.asarray(self._fuse(self.variables, pictures, dtype=dtype))
     if all(_is_grey(image) for image in arrays):
       fused = fused[..., 0].reshape(like.shape)
-    return fused.astype(like.dtype)
+    return fused.astype(like.dtype, copy=False)
 
   @functools.cached_property
   def _apply(self) -> Callable[..., Array]:
@@ -91,16 +100,39 @@ class FusionModel:
     method = registry.get_method(self.method)
 
     def fuse(
-      variables: base.Variables, sources: list[Array], *, top: int | None
+      variables: base.Variables, pictures: list[Array], *, dtype: np.dtype
     ) -> Array:
+      sources = [_to_unit(picture)[None] for picture in pictures]
       fused = base.fuse_pictures(
         method, self.module, variables, sources, task=self.task
-      )
-      if top is None:
+      )[0]
+      if jnp.issubdtype(dtype, jnp.floating):
         return jnp.clip(fused, 0, 1)
-      return levels.to_levels(fused, levels=top, rounding=method.rounding)
+      top = int(jnp.iinfo(dtype).max)
+      whole = levels.to_levels(fused, levels=top, rounding=method.rounding)
+      return whole.astype(dtype)
 
-    return jax.jit(fuse, static_argnames='top')
+    return jax.jit(fuse, static_argnames='dtype')
+
+
+def _storable(image: np.ndarray) -> np.ndarray:
+  """Brings an image to what goes to the device: RGB, floats in float32."""
+  whole = np.issubdtype(image.dtype, np.integer)
+  image = image if whole else image.astype(np.float32, copy=False)
+  if image.ndim == 2:
+    image = image[..., None]
+  # Grey is compiled as colour: one program a size, whatever the stack holds.
+  return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
+
+
+def _to_unit(image: Array) -> Array:
+  """Turns the levels of an image into float32 in [0, 1]."""
+  if jnp.issubdtype(image.dtype, jnp.floating):
+    return image
+  # By a table: XLA would multiply by 1 / 255, which is off by a bit.
+  top = int(jnp.iinfo(image.dtype).max)
+  table = np.arange(top + 1, dtype=np.float32) / np.float32(top)
+  return jnp.asarray(table).at[image].get(mode='promise_in_bounds')
 
 
 def check_images(
@@ -142,21 +174,16 @@ def check_count(count: int, *, task: str) -> None:
     InputError: if there are too few or too many.
   """
   row = registry.get_task(task)
-  takes = ', '.join(row.sources)
-  if count < max(2, row.min_sources):
-    got = {0: 'No image', 1: 'One image'}.get(count, f'{count} images')
-    raise InputError(
-      f'{got} is not enough: {row.title} fusion takes {takes}. Give'
-      f' {max(2, row.min_sources)} images of one scene or more.'
-      if row.max_sources is None
-      else f'{got} is not enough: {row.title} fusion takes {takes}. Give'
-      f' {row.max_sources} images of one scene.'
-    )
-  if row.max_sources is not None and count > row.max_sources:
-    raise InputError(
-      f'{count} images are too many: {row.title} fusion takes {takes}. Give'
-      f' {row.max_sources}.'
-    )
+  least, most = max(2, row.min_sources), row.max_sources
+  if count >= least and (most is None or count <= most):
+    return
+  got = 'One image is' if count == 1 else f'{count} images are'
+  what = 'not enough' if count < least else 'too many'
+  takes = f'{least} or more' if most is None else str(least)
+  raise InputError(
+    f'{got} {what}: {row.title} fusion takes {takes}'
+    f' ({", ".join(row.sources)}). Give {takes} images of one scene.'
+  )
 
 
 def check_sizes(sizes: Sequence[tuple[int, ...]], names: Sequence[str]) -> None:
@@ -196,6 +223,8 @@ def _check_image(image: Any, name: str) -> np.ndarray:
       ' fusionjax.data.images.read_image, or use `fusionjax fuse`.'
     )
   array = np.asarray(image)
+  # In the machine's order of bytes.
+  array = array.astype(array.dtype.newbyteorder('='), copy=False)
   if array.ndim == 3 and array.shape[-1] in (2, 4):
     raise InputError(
       f'{name} has {array.shape[-1]} channels, expected grey or RGB. Take off'
@@ -225,6 +254,6 @@ def _check_range(image: np.ndarray, name: str) -> None:
   # Written so that NaN fails.
   if not (low >= 0 and high <= 1):
     raise InputError(
-      f'{name} is float and reaches from {low:g} to {high:g}, expected'
+      f'{name} is float and reaches from {low:.8g} to {high:.8g}, expected'
       ' [0, 1]. Divide by its largest level, or clip it.'
     )

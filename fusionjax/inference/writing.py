@@ -34,10 +34,6 @@ def write_image(path: Path | str, image: np.ndarray) -> None:
   if image.ndim == 3 and image.shape[-1] == 1:
     image = image[..., 0]
   data = _ENCODERS[path.suffix.lower()](image)
-  try:
-    path.parent.mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    raise _unwritable(path.parent, error.strerror or '') from error
   with replacing(path) as temporary:
     temporary.write_bytes(data)
 
@@ -45,9 +41,9 @@ def write_image(path: Path | str, image: np.ndarray) -> None:
 def check_suffix(path: Path) -> None:
   """Raises InputError for a suffix that cannot be written."""
   if path.suffix.lower() not in WRITE_SUFFIXES:
+    kind = f'{path.suffix} files' if path.suffix else 'without a suffix'
     raise InputError(
-      f'{path}: cannot write {path.suffix or "a file without a suffix"!r}.'
-      f' Use one of {", ".join(WRITE_SUFFIXES)}.'
+      f'{path}: cannot write {kind}. Use one of {", ".join(WRITE_SUFFIXES)}.'
     )
 
 

@@ -40,11 +40,7 @@ def read_published(path: Path | str) -> dict[str, np.ndarray]:
   """
   path = Path(path)
   suffix = path.suffix.lower()
-  if suffix not in SUFFIXES:
-    raise InputError(
-      f'{path}: unknown kind of checkpoint {suffix!r}. Give one of'
-      f' {", ".join(SUFFIXES)}.'
-    )
+  check_suffix(path)
   if not path.is_file():
     raise InputError(f'{path} is no file. Check the path.')
   if suffix == '.npz':
@@ -61,6 +57,15 @@ def read_published(path: Path | str) -> dict[str, np.ndarray]:
   if entries and all(name.startswith('module.') for name in entries):
     entries = {n.removeprefix('module.'): a for n, a in entries.items()}
   return entries
+
+
+def check_suffix(path: Path) -> None:
+  """Raises InputError for a suffix that no checkpoint has."""
+  if path.suffix.lower() not in SUFFIXES:
+    raise InputError(
+      f'{path}: unknown kind of checkpoint {path.suffix!r}. Give one of'
+      f' {", ".join(SUFFIXES)}.'
+    )
 
 
 def load_published(

@@ -14,7 +14,8 @@ def replacing(path: Path) -> Iterator[Path]:
   """Gives a temporary name beside a file, renamed to it at the end.
 
   Args:
-    path: the file to write. An older one stays until the new one is whole.
+    path: the file to write. An older one stays until the new one is whole;
+      a missing folder is made.
 
   Yields:
     A path in the same folder; what is written there becomes `path`, or goes
@@ -25,6 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
   """
   temporary = path.with_name(f'.{path.name}.{secrets.token_hex(4)}.part')
   try:
+    path.parent.mkdir(parents=True, exist_ok=True)
     yield temporary
     os.replace(temporary, path)
   except OSError as error:

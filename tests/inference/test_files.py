@@ -130,11 +130,13 @@ def test_refusals(tmp_path):
     ([a, tmp_path / 'no.png'], 'o.png', r'no\.png does not exist'),
     ([a, tmp_path / 'e'], 'o.png', 'is a folder among files'),
     ([a], 'o.png', 'One image is not enough'),
-    ([a, b], 'o.gif', 'cannot write'),
+    ([a, b], 'o.gif', r'o\.gif: cannot write \.gif files\. Use'),
+    ([a, b], 'o', 'o: cannot write without a suffix'),
     ([a, b], 'd', 'is a folder. Give the file to write'),
     ([a, b], 'small.png/o.png', 'cannot be written'),
     ([a.parent, b.parent], 'o.png', 'inputs are folders'),
     ([a.parent, b.parent], 'small.png/out', 'cannot be written'),
+    ([a.parent, a.parent], 'out', 'd was given twice'),
     ([a, small], 'o.png', r'share one size: .*a\.png is 32x24, .*33x24'),
   ):
     before = sorted(tmp_path.rglob('*'))

@@ -136,9 +136,9 @@ def test_apply_is_the_raw_network(make):
 @pytest.mark.parametrize(
   ('task', 'images', 'message'),
   [
-    ('mef', [], 'No image is not enough.*Give 2 images of one scene or more'),
+    ('mef', [], '0 images are not enough.*Give 2 or more images of'),
     ('mef', [_grey(1)], 'One image is not enough.*under, over'),
-    ('ivf', [_grey(1)], 'One image .*infrared, visible. Give 2 images'),
+    ('ivf', [_grey(1)], 'One image .*infrared, visible.*Give 2 images'),
     ('ivf', [_grey(1)] * 3, '3 images are too many.*Give 2'),
     (
       'mef',
@@ -153,6 +153,7 @@ def test_apply_is_the_raw_network(make):
     ('mef', [_grey(1, np.bool_)] * 2, 'image 1 is bool, expected uint8'),
     ('mef', [_grey(1), _grey(9.0, 'f4')], 'image 2 is float.* from 9 to 9'),
     ('mef', [_grey(-0.1, 'f4')] * 2, r'from -0.1 to -0.1, expected \[0, 1\]'),
+    ('mef', [_grey(1.0000001, 'f4')] * 2, r'from 1.0000001 to 1.0000001,'),
     ('mef', [_grey(np.nan, 'f4')] * 2, 'from nan to nan'),
     ('mef', ['a.png', 'b.png'], 'image 1 is a path.*read_image'),
   ],
@@ -171,6 +172,43 @@ def test_errors_use_the_names_of_files(make):
     'Images of a stack must share one size: a.png is 640x480, b.png is'
     ' 640x512. Resize one.'
   )
+
+
+@pytest.mark.parametrize(
+  'sources',
+  [
+    (jnp.ones((16, 16)), jnp.ones((16, 16))),
+    (jnp.ones((1, 16, 16, 1), jnp.uint8),) * 2,
+  ],
+)
+def test_the_door_of_the_raw_network(make, sources):
+  with pytest.raises(InputError, match=r'Source 1 .*For images use fuse'):
+    make().apply(*sources)
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_levels_become_the_nearest_float32(make, dtype):
+  top = np.iinfo(dtype).max
+  image = np.arange(top + 1).astype(dtype).reshape(16, -1)
+  # The second image makes the result float; its share is none.
+  fused = make('ivf', share=1.0).fuse([image, np.zeros(image.shape, 'f4')])
+  # XLA's own division by 255 is off by a bit for some levels.
+  np.testing.assert_array_equal(fused, image.astype('f4') / np.float32(top))
+
+
+def test_bytes_in_another_order_and_brain_floats(make):
+  deep = _grey(12345, '>u2')
+  model = make(share=1.0, rounding='nearest')
+  np.testing.assert_array_equal(model.fuse([deep, deep]), deep)
+  brain = jnp.full((16, 20), 0.5, jnp.bfloat16)
+  fused = model.fuse([brain, brain])
+  assert fused.dtype == brain.dtype
+  assert (fused == 0.5).all()
+
+
+def test_printing_a_model_prints_no_weights(make):
+  assert repr(make()).count('\n') < 5
+  assert 'params' not in repr(make())
 
 
 @pytest.mark.parametrize('task', ['mef', 'mff'])
