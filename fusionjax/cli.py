@@ -55,7 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
       warnings.filterwarnings('ignore', module='PIL')
       return args.run(args)
   except InputError as error:
-    print(f'fusionjax: {error}', file=sys.stderr)
+    _complain(str(error))
+    return BAD_INPUT
+  except OSError as error:
+    # A folder that may not be read or entered, wherever it is met.
+    if error.filename is None:
+      raise
+    _complain(f'{error.filename}: {error.strerror}. Check its permissions.')
     return BAD_INPUT
   except KeyboardInterrupt:
     return INTERRUPTED
@@ -213,7 +219,12 @@ def _report(outcome: 'Outcome', model: str) -> None:
     print(f'{job.output} exists already, left as it is (see --overwrite)')
   else:
     height, width = outcome.size
-    sources = ', '.join(path.name for path in job.sources)
+    # Files of parallel folders have the same name: then with their folder.
+    distinct = len({path.name for path in job.sources}) == len(job.sources)
+    sources = ', '.join(
+      path.name if distinct else f'{path.parent.name}/{path.name}'
+      for path in job.sources
+    )
     print(
       f'{job.output}: {width}x{height} from {sources} with {model} in'
       f' {outcome.seconds:.1f} s',

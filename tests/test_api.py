@@ -69,6 +69,6 @@ def test_list_models():
 def test_every_name_that_is_offered_is_there():
   for name in fj.__all__:
     assert getattr(fj, name) is not None
-    assert name in dir(fj)
+  assert dir(fj) == sorted(fj.__all__)
   with pytest.raises(AttributeError, match='no_such'):
     fj.no_such  # noqa: B018

@@ -2,6 +2,7 @@
 
 import sys
 import types
+from pathlib import Path
 
 import flax.linen as nn
 import numpy as np
@@ -85,8 +86,9 @@ def test_fuse_folders(capsys, folder):
     for index in range(3):
       _write(f'{name}/{index}.png', value)
   (folder / 'b' / '1.png').write_text('these are words')
-  code, out, err = _fuse(capsys, 'a', 'b', '-o', 'out', '--suffix', '.jpg')
+  code, out, err = _fuse(capsys, 'a', 'b', '-o', 'out', '--suffix', 'jpg')
   assert code == 1
+  assert 'out/0.jpg: 64x48 from a/0.png, b/0.png with mean in' in out
   assert len(err.splitlines()) == 1
   assert 'b/1.png' in err
   assert '2 fused, 0 there already, 1 failed' in out
@@ -140,12 +142,17 @@ _ERRORS = {
   'one image': (
     None,
     ('under.png', '-o', 'fused.png', *_MINE),
-    ['One image is not enough', 'Give 2 images of one scene or more.'],
+    ['One image is not enough', 'Give 2 or more images of one scene.'],
   ),
   'unwritable output': (
     None,
     ('under.png', 'over.png', '-o', 'over.png/x/fused.png', *_MINE),
     ['Output folder over.png/x cannot be written', 'Choose another.'],
+  ),
+  'no checkpoint': (
+    None,
+    (*_PAIR, '--model', 'over.png'),
+    ["over.png: unknown kind of checkpoint '.png'", 'Give one of .pth'],
   ),
   'unknown model': (
     None,
@@ -184,12 +191,27 @@ def test_errors(capsys, folder, case):
   assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_a_folder_that_may_not_be_read(capsys, folder, monkeypatch):
+  def refuse(path):
+    raise PermissionError(13, 'Permission denied', str(path))
+
+  (folder / 'locked').mkdir()
+  monkeypatch.setattr(Path, 'iterdir', refuse)
+  code, out, err = _fuse(capsys, 'locked', '-o', 'out')
+  assert (code, out) == (2, '')
+  assert err == (
+    'fusionjax: locked: Permission denied. Check its permissions.\n'
+  )
+
+
 def test_convert(capsys, folder):
   np.savez('theirs.npz', **{'net.share': np.zeros((1, 1))})
   argv = ('convert', 'theirs.npz', '--like', 'mean-mef', '-o')
   code, out, err = _run(capsys, *argv, 'ours.safetensors')
   assert (code, err) == (0, '')
   assert 'ours.safetensors: mean-mef from theirs.npz' in out
+  assert _run(capsys, *argv, 'new/folder/ours.safetensors')[0] == 0
+  assert (folder / 'new' / 'folder' / 'ours.safetensors').is_file()
   held = weights.load_weights('ours.safetensors')
   assert held.variables['params']['share'] == 0
   assert held.metadata['source'] == 'theirs.npz'
