@@ -171,6 +171,12 @@ def _plan_folders(
   suffix = f'.{suffix.removeprefix(".")}'
   writing.check_suffix(Path(f'fused{suffix}'))
   writing.check_writable(output)
+  for folder in folders:
+    if output.resolve().is_relative_to(folder.resolve()):
+      raise InputError(
+        f'{output} lies in {folder}, which is an input: the next run would'
+        ' take fused images for sources. Give a folder elsewhere.'
+      )
   found = find_scenes(folders, task=task)
   names = [scene.name.casefold() for scene in found.scenes]
   # Only scenes of two splits may share a name: then each split has a folder.

@@ -1,5 +1,6 @@
 """From the name of a model, or a file, to the model."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,13 @@ def _from_weights(path: Path, name: str) -> FusionModel:
   held = weights.load_weights(path)
   method = registry.get_method(held.method)
   registry.get_task(held.task)
+  known = inspect.signature(method.module).parameters
+  unknown = sorted(held.options.keys() - known.keys())
+  if unknown:
+    raise InputError(
+      f'{path} has options that {held.method} does not know:'
+      f' {", ".join(unknown)}. Update fusionjax.'
+    )
   module = method.module(**held.options)
   published.check_variables(
     path, held.variables, method=method, module=module, task=held.task

@@ -13,6 +13,7 @@ from fusionjax.pretrained.replacing import replacing
 
 WRITE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.npy')
 JPEG_QUALITY = 95
+_JPEG_MAX_SIDE = 65500
 
 
 def write_image(path: Path | str, image: np.ndarray) -> None:
@@ -27,7 +28,8 @@ def write_image(path: Path | str, image: np.ndarray) -> None:
     image: [h, w], [h, w, 1] or [h, w, 3]; uint8, uint16, or float in [0, 1].
 
   Raises:
-    InputError: if the suffix is unknown or the file cannot be written.
+    InputError: if the suffix is unknown, the image too large for the format,
+      or the file cannot be written.
   """
   path = Path(path)
   check_suffix(path)
@@ -115,6 +117,12 @@ def _encode_png_16(image: np.ndarray) -> bytes:
 
 
 def _encode_jpeg(image: np.ndarray) -> bytes:
+  height, width = image.shape[:2]
+  if max(height, width) > _JPEG_MAX_SIDE:
+    raise InputError(
+      f'The fused image is {width}x{height}, and JPEG takes {_JPEG_MAX_SIDE}'
+      ' pixels a side at most. Write a .png or .tif.'
+    )
   return _encode_pillow(
     _to_8_bits(image), 'JPEG', quality=JPEG_QUALITY, subsampling=0
   )

@@ -108,7 +108,7 @@ def load_weights(path: Path | str) -> Weights:
     variables=_unflatten(flat),
     method=facts['method'],
     task=facts['task'],
-    options=_tuples(json.loads(facts['options'])),
+    options=_options(path, facts['options']),
     metadata={k: v for k, v in facts.items() if k not in _RESERVED},
   )
 
@@ -181,6 +181,21 @@ def _check_facts(path: Path, facts: Mapping[str, str]) -> None:
       f'{path} has format {facts["fusionjax_format"]}, this version reads'
       f' {FORMAT}. Update fusionjax.'
     )
+
+
+def _options(path: Path, text: str) -> dict[str, Any]:
+  """The options of a module from their JSON."""
+  try:
+    options = json.loads(text)
+  except json.JSONDecodeError as error:
+    raise InputError(
+      f'{path} is damaged: its options are no JSON ({error}). Copy it again.'
+    ) from error
+  if not isinstance(options, dict):
+    raise InputError(
+      f'{path} is damaged: its options are {text}. Copy it again.'
+    )
+  return _tuples(options)
 
 
 def _flatten(

@@ -119,8 +119,9 @@ def test_sources_are_never_overwritten(tmp_path):
   inputs = [_write(tmp_path / d / '1.png') for d in ('a', 'b')]
   with pytest.raises(InputError, match='is one of the images to fuse'):
     _plan(inputs, tmp_path / 'a' / '..' / 'b' / '1.png', overwrite=True)
-  with pytest.raises(InputError, match='is one of the images to fuse'):
-    _plan([tmp_path / 'a', tmp_path / 'b'], tmp_path / 'a')
+  for output in (tmp_path / 'a', tmp_path / 'b' / 'new'):
+    with pytest.raises(InputError, match='which is an input'):
+      _plan([tmp_path / 'a', tmp_path / 'b'], output)
 
 
 def test_refusals(tmp_path):

@@ -74,6 +74,20 @@ def test_a_file_of_another_network(tmp_path, variables):
     load_model(tmp_path / 'a.safetensors')
 
 
+def test_options_of_another_version(tmp_path, variables):
+  path = tmp_path / 'a.safetensors'
+  weights.save_weights(
+    path,
+    variables,
+    method='ffmef',
+    task='mff',
+    options={'kernel_sizes': (1,), 'new': 3},
+    metadata={},
+  )
+  with pytest.raises(InputError, match=r'ffmef does not know: new\. Update'):
+    load_model(path)
+
+
 def test_published_files_need_like(tmp_path):
   np.savez(tmp_path / 'a.npz', a=np.zeros(2))
   with pytest.raises(InputError, match=r'like \(--like\), one of ffmef-ivf'):

@@ -75,6 +75,14 @@ def test_unknown_suffix(tmp_path):
   assert os.listdir(tmp_path) == []
 
 
+def test_jpeg_has_a_largest_side(tmp_path):
+  wide = np.zeros((1, 65501), np.uint8)
+  with pytest.raises(InputError, match=r'is 65501x1, and JPEG takes 65500'):
+    writing.write_image(tmp_path / 'a.jpg', wide)
+  assert os.listdir(tmp_path) == []
+  writing.write_image(tmp_path / 'a.jpg', wide[:, :65500])
+
+
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
   def full(self, data):
     with self.open('wb') as file:

@@ -81,6 +81,17 @@ def test_foreign_newer_and_damaged_files(tmp_path):
     weights.load_weights(tmp_path / 'absent.safetensors')
 
 
+@pytest.mark.parametrize('options', ['{"channels"', '[4]'])
+def test_damaged_options(tmp_path, options):
+  path = tmp_path / 'a.safetensors'
+  facts = {'fusionjax_format': '1', 'method': 'ffmef', 'task': 'mef'}
+  safetensors.numpy.save_file(
+    {'params/a': np.zeros(3)}, path, {**facts, 'options': options}
+  )
+  with pytest.raises(InputError, match=r'a\.safetensors is damaged'):
+    weights.load_weights(path)
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path):
   path = tmp_path / 'a.safetensors'
   _save(path)
