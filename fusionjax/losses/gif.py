@@ -1,14 +1,16 @@
 """Gradient-driven image fidelity (GIF), the unsupervised loss of FFMEF."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
 
+from fusionjax import errors
 from fusionjax.ops import filters
 
 Array = jax.Array
 Weighting = Literal['paper', 'published', 'average']
+Masks = Literal['binary', 'raw']
 
 _STEEP_WEIGHT = 1.25  # lambda 1
 _GLOBAL_WEIGHT = 2.0  # lambda 2
@@ -85,7 +87,7 @@ def gif_loss(
   gradient1: Array,
   *,
   weighting: Weighting = 'paper',
-  masks: Literal['binary', 'raw'] = 'binary',
+  masks: Masks = 'binary',
   global_term: bool = True,
 ) -> tuple[Array, dict[str, Array]]:
   """Gradient-driven image fidelity of a fused luma image.
@@ -110,11 +112,16 @@ def gif_loss(
     The loss and its unweighted parts by name: `steep` and `smooth`, or
     `raw`; `global`.
 
+  Raises:
+    errors.InputError: if `weighting` or `masks` is unknown.
+
   References:
     Zheng et al., FFMEF, CVPRW 2023, eq. 6-11.
   """
-  assert weighting in ('paper', 'published', 'average'), weighting
-  assert masks in ('binary', 'raw'), masks
+  if weighting not in get_args(Weighting):
+    raise errors.unknown_name('weighting', weighting, get_args(Weighting))
+  if masks not in get_args(Masks):
+    raise errors.unknown_name('masks', masks, get_args(Masks))
   distance0, distance1 = jnp.abs(y0 - fused), jnp.abs(y1 - fused)
   parts: dict[str, Array] = {}
   if masks == 'raw':

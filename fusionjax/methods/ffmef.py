@@ -2,19 +2,21 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from fusionjax import errors
 from fusionjax.losses import gif
 from fusionjax.methods.base import Apply, Layout, LossOutput, Method, bind
 from fusionjax.models.ffmef import FFMEF
 from fusionjax.ops import colour, levels
 
 Array = jax.Array
+Clamping = Literal['through', 'published']
 
 
 def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
@@ -64,6 +66,7 @@ def loss(
   batch: Mapping[str, Any],
   *,
   task: str,
+  clamping: Clamping = 'through',
   **options: Any,
 ) -> tuple[Array, LossOutput]:
   """The unsupervised GIF loss of a batch of pairs, the same for every task.
@@ -73,17 +76,32 @@ def loss(
     variables: its variables.
     batch: `sources` holds two [b, h, w, 3] RGB pictures in [0, 1].
     task: the task; the loss does not depend on it.
+    clamping: how fused luma outside [0, 1] learns: `through` passes the
+      gradient on, `published` stops it. Stopped, whatever the first steps
+      drive below zero stays black: a training with it ended with a black
+      last column in every picture.
     **options: options of `fusionjax.losses.gif_loss`.
 
   Returns:
     The loss and its parts.
+
+  Raises:
+    errors.InputError: if the samples are no pairs, or an option is unknown.
   """
   del task
+  if clamping not in get_args(Clamping):
+    raise errors.unknown_name('clamping', clamping, get_args(Clamping))
+  if len(batch['sources']) != 2:
+    raise errors.InputError(
+      f'FFMEF trains on pairs, and data.sources is {len(batch["sources"])}. '
+      'Set it to 2; more pictures can be fused all the same.'
+    )
   first, second = (
     colour.rgb_to_ycbcr(rgb, luma_range='studio') for rgb in batch['sources']
   )
   y0, y1 = first[..., :1], second[..., :1]
-  fused = levels.clamp(bind(module, variables)(y0, y1), 0, 1)
+  clamp = levels.clamp_through if clamping == 'through' else levels.clamp
+  fused = clamp(bind(module, variables)(y0, y1), 0, 1)
   value, parts = gif.gif_loss(
     fused,
     y0,

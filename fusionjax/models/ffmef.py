@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from fusionjax import errors
 from fusionjax.models.layers import folded, folding, strips
 from fusionjax.ops import dynamic_filter
 
@@ -293,6 +294,22 @@ class FFMEF(nn.Module):
   kernel_sizes: tuple[int, ...] = (1, 3, 5)
   folded_channels: int = 16
   strip_rows: int = 64
+
+  def __post_init__(self) -> None:
+    """Refuses a width or filters that there are not."""
+    super().__post_init__()
+    if self.channels < 2:
+      raise errors.InputError(
+        f'FFMEF has {self.channels} channels. Give 2 or more: half of them '
+        'are normalised.'
+      )
+    sizes = tuple(self.kernel_sizes)
+    once = len(set(sizes)) == len(sizes) > 0
+    if not once or not set(sizes) <= set(_LEVEL_WEIGHTS):
+      raise errors.InputError(
+        f'FFMEF has kernel_sizes {sizes}. Give some of '
+        f'{", ".join(map(str, _LEVEL_WEIGHTS))}, each once, such as (1, 3, 5).'
+      )
 
   @nn.compact
   def __call__(self, y0: Array, y1: Array) -> Array:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 Array = jax.Array
 Rounding = Literal['truncate', 'nearest']
@@ -25,6 +26,23 @@ def clamp(x: Array, low: float, high: float) -> Array:
   """
   x = jnp.where(x < low, jnp.full_like(x, low), x)
   return jnp.where(x > high, jnp.full_like(x, high), x)
+
+
+def clamp_through(x: Array, low: float, high: float) -> Array:
+  """Limits values to [low, high] with a gradient of one everywhere.
+
+  A value beyond a bound still learns which way is back: with the true
+  gradient, which is zero there, it would stay where it is for ever.
+
+  Args:
+    x: any array.
+    low: least value.
+    high: largest value.
+
+  Returns:
+    Array of the shape of x.
+  """
+  return x + lax.stop_gradient(clamp(x, low, high) - x)
 
 
 def to_levels(

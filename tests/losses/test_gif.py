@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from fusionjax import errors
 from fusionjax.losses import gif
 
 RNG = np.random.default_rng(0)
@@ -114,3 +115,10 @@ def test_any_size_and_half_precision_target() -> None:
     assert loss.shape == () and np.isfinite(loss)
     whole = np.asarray(g * 255)
     np.testing.assert_allclose(whole, np.round(whole), atol=1e-4)
+
+
+@pytest.mark.parametrize('option', ['weighting', 'masks'])
+def test_unknown_option_names_those_there_are(option):
+  map_ = jnp.zeros((1, 4, 4, 1))
+  with pytest.raises(errors.InputError, match=rf"{option} 'x'\. Known: "):
+    gif.gif_loss(*[map_] * 7, **{option: 'x'})

@@ -150,3 +150,35 @@ def test_registry() -> None:
       function('ffmeff')
   with pytest.raises(errors.InputError, match=r'Did you mean .*ffmef-mef'):
     registry.get_model('ffmef-meff')
+
+
+def test_training_takes_pairs() -> None:
+  method = registry.get_method('ffmef')
+  batch = {'sources': (picture(), picture(), picture())}
+  with pytest.raises(errors.InputError, match=r'data\.sources is 3'):
+    method.loss(method.module(), {}, batch, task='mef')
+
+
+def test_clamped_luma_learns_its_way_back() -> None:
+  method = registry.get_method('ffmef')
+  module = method.module(channels=2, kernel_sizes=(1,))
+  shapes = base.abstract_variables(method, module, 'mef')
+  # All zero but a level that is far below zero everywhere.
+  variables = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+  variables['params']['level_1']['conv3']['bias'] = jnp.asarray([-1.0])
+  variables['params']['weight_1'] = jnp.asarray([1.0])
+  batch = {'sources': (picture(), picture())}
+
+  def slope(clamping: str) -> jax.Array:
+    def value(variables):
+      return method.loss(
+        module, variables, batch, task='mef', clamping=clamping
+      )[0]
+
+    gradient = jax.jit(jax.grad(value))(variables)
+    return gradient['params']['level_1']['conv3']['bias'][0]
+
+  assert slope('published') == 0
+  assert slope('through') < 0  # Descent raises the bias.
+  with pytest.raises(errors.InputError, match='Unknown clamping'):
+    slope('thru')

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from fusionjax import errors
 from fusionjax.models import FFMEF
 from fusionjax.models import ffmef as ffmef_lib
 
@@ -196,3 +197,17 @@ def test_remat_gives_the_same_gradient(pair, variables) -> None:
   remat = jax.jit(jax.grad(loss(jax.checkpoint(FFMEF().apply))))(variables)
   for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(remat), strict=True):
     np.testing.assert_allclose(a, b, atol=1e-5 * (1 + np.abs(a).max()))
+
+
+@pytest.mark.parametrize(
+  'options',
+  [
+    {'channels': 1},
+    {'kernel_sizes': ()},
+    {'kernel_sizes': (2,)},
+    {'kernel_sizes': (3, 3)},
+  ],
+)
+def test_options_that_there_are_not(options):
+  with pytest.raises(errors.InputError, match=next(iter(options))):
+    FFMEF(**options)

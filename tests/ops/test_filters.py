@@ -94,3 +94,11 @@ def test_levels(rounding: levels.Rounding, expected: list[int]) -> None:
   np.testing.assert_array_equal(
     levels.to_levels(x, rounding=rounding), expected
   )
+
+
+def test_clamp_through_has_gradient_one_everywhere() -> None:
+  x = jnp.asarray([-0.5, 0.0, 0.5, 1.0, 1.5])
+  value = levels.clamp_through(x, 0, 1)
+  gradient = jax.grad(lambda x: levels.clamp_through(x, 0, 1).sum())(x)
+  np.testing.assert_array_equal(value, [0, 0, 0.5, 1, 1])
+  np.testing.assert_array_equal(gradient, [1, 1, 1, 1, 1])
