@@ -71,7 +71,8 @@ def train_batches(
     InputError: if the options do not fit, there are no scenes, or, while
       iterating, a scene cannot be read.
   """
-  options = _checked({**DEFAULTS, **data}, task, process_count)
+  options = {**DEFAULTS, **data}
+  check_options(options, task=task, process_count=process_count)
   if len(source) == 0:
     raise InputError(
       f'Fewer scenes than needed: {source.name} has none to train on.'
@@ -90,14 +91,26 @@ def train_batches(
   return batches
 
 
-def _checked(
-  options: dict[str, Any], task: str, process_count: int
-) -> dict[str, Any]:
+def check_options(
+  data: Mapping[str, Any], *, task: str, process_count: int = 1
+) -> None:
+  """Checks the options of `train_batches`.
+
+  Args:
+    data: the config's `data` part.
+    task: a key of `registry.TASKS`.
+    process_count: number of processes.
+
+  Raises:
+    InputError: if one is out of range.
+  """
+  options = {**DEFAULTS, **data}
   batch_size = int(options['batch_size'])
   if batch_size < 1 or batch_size % process_count:
     raise InputError(
       f'data.batch_size {batch_size} is not divisible by {process_count} '
-      f'process{"es" if process_count > 1 else ""}. Set it to a multiple.'
+      f'process{"es" if process_count > 1 else ""}. Set it to a multiple, 1 '
+      'or more.'
     )
   low, high = options['crop']
   if not 0 < low <= high <= 1:
@@ -114,7 +127,6 @@ def _checked(
       f'data.swap is on, but the sources of {task} have an order: '
       f'{", ".join(registry.get_task(task).sources)}. Switch it off.'
     )
-  return options
 
 
 class _Reader:

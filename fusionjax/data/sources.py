@@ -12,7 +12,7 @@ from fusionjax.data.scenes import Example, Found, Scene
 from fusionjax.errors import InputError
 from fusionjax.methods import registry
 
-SPLITS = ('train', 'test')
+SPLITS = ('train', 'test', 'all')
 # What the data part of a config may leave out.
 DEFAULTS: dict[str, Any] = {
   'root': '',
@@ -161,7 +161,7 @@ def open_source(
       siblings at a time, chosen by a hash of their names. With `holdout` 0
       nothing is. A held-out scene has exactly `sources` images: of longer
       brackets those that are spread evenly from the darkest to the
-      brightest.
+      brightest. 'all' is every scene, marked or not, read as held-out ones.
 
   Returns:
     A source; its length is 0 where nothing is held out.
@@ -171,7 +171,7 @@ def open_source(
       out, or a scene with fewer sources than a sample takes.
   """
   if split not in SPLITS:
-    raise ValueError(f'split is train or test, not {split!r}')
+    raise ValueError(f'split is one of {SPLITS}, not {split!r}')
   options = {**DEFAULTS, **data}
   sources = _checked_sources(options, task)
   roots = _roots(options['root'])
@@ -240,7 +240,7 @@ def _open_synthetic(
     task,
     length=length,
     seed=seed,
-    split=split,
+    split='train' if split == 'train' else 'test',
     sources=int(options['sources']),
     cache_bytes=int(options['cache_bytes']),
   )
@@ -248,8 +248,10 @@ def _open_synthetic(
 
 def _part(found: Found, split: str, *, holdout: float) -> list[Scene]:
   """The scenes of a split."""
+  if split == 'all':
+    return list(found.scenes)
   named = {scene.split for scene in found.scenes}
-  if named >= set(SPLITS):
+  if named >= {'train', 'test'}:
     return [scene for scene in found.scenes if scene.split == split]
   if 'test' in named and split == 'train':
     raise InputError(

@@ -67,6 +67,17 @@ def test_splits_of_the_layout_are_kept(tmp_path):
   assert len(opened(tmp_path, 'test', task='mff', holdout=0)) == 2
 
 
+def test_all_are_both_splits_read_as_held_out(tmp_path, brackets):
+  assert len(opened(brackets, 'all')) == 10
+  example = opened(brackets, 'all').read(0)
+  assert [round(float(s.mean() * 255)) for s in example.sources] == [10, 200]
+  for split in ('train', 'test'):
+    for side in 'AB':
+      save(tmp_path / 'marked' / split / f'{split}_{side}.png', 9)
+  marked = opened(tmp_path / 'marked', 'all', task='mff')
+  assert sorted(s.split for s in marked.scenes) == ['test', 'train']
+
+
 def test_training_brackets_come_dark_to_bright(brackets):
   example = opened(brackets, 'train').read(0)
   assert [round(float(s.mean() * 255)) for s in example.sources] == [
@@ -139,6 +150,7 @@ def test_synthetic_when_there_is_no_root():
   train = opened('', 'train', scenes=20)
   assert len(train) == 20 and 'synthetic' in train.describe()
   assert len(opened('', 'test', scenes=20)) == 2
+  assert len(opened('', 'all', scenes=20)) == 20
   assert len(opened('', 'test', scenes=20, holdout=0)) == 0
 
 
