@@ -34,7 +34,8 @@ def parse(argv: Sequence[str]) -> list[str]:
   except (flags.Error, *commandline.CONFIG_ERRORS) as error:
     sys.exit(commandline.report(error, code=2))
   if not FLAGS['verbosity'].present:
-    logging.set_verbosity(logging.WARNING)
+    # Orbax warns of slow disks in the middle of the progress line.
+    logging.set_verbosity(logging.ERROR)
   return rest
 
 

@@ -4,12 +4,14 @@ import csv
 import importlib.util
 from pathlib import Path
 
+import jax
 import ml_collections
+import numpy as np
 import pytest
 from PIL import Image
 
-from fusionjax import errors
-from fusionjax.methods import registry
+from fusionjax import errors, losses
+from fusionjax.methods import base, registry
 from fusionjax.training import fields, loop
 from fusionjax.training import run as run_lib
 
@@ -81,6 +83,67 @@ def test_recipe_of_the_paper(path):
 def test_unknown_variant(path):
   with pytest.raises(errors.InputError, match=r"'quik'.*Known: .*quick"):
     _module(path).get_config('quik')
+
+
+def _changed(**changes):
+  """The quick config, changed as the command line does: no new fields."""
+  config = _module(_FOLDER / 'mef_ffmef.py').get_config('quick')
+  config.update_from_flattened_dict(
+    {name.replace('__', '.'): value for name, value in changes.items()}
+  )
+  return config
+
+
+@pytest.mark.parametrize(
+  ('changes', 'parts'),
+  [
+    ({'loss__masks': 'raw'}, {'raw', 'global'}),
+    ({'loss__global_term': False}, {'steep', 'smooth'}),
+  ],
+)
+def test_ablations_of_the_loss(changes, parts):
+  run = run_lib.open_run(_changed(**changes))
+  picture = jax.ShapeDtypeStruct((2, 64, 64, 3), np.float32)
+  batch = {'sources': (picture, picture)}
+  step = run.make_step()
+  _, metrics = jax.eval_shape(step, run.abstract_state(), batch)
+  assert set(metrics) == {'loss', 'gradient_norm', *parts}
+
+
+@pytest.mark.parametrize('sizes', [(1,), (1, 3), (3, 5), (1, 3, 5, 7)])
+def test_filters_of_table_2(sizes):
+  config = _changed(model__kernel_sizes=sizes).to_dict()
+  shapes = base.abstract_variables(*run_lib.open_module(config), 'mef')
+  levels = {name for name in shapes['params'] if name.startswith('level_')}
+  assert levels == {f'level_{size}' for size in sizes}
+
+
+@pytest.mark.parametrize(
+  ('field', 'value', 'words'),
+  [
+    ('loss__weighting', 'x', "weighting 'x'"),
+    ('loss__masks', 'x', "masks 'x'"),
+    ('model__channels', 1, '1 channels'),
+    ('model__kernel_sizes', (2,), 'kernel_sizes'),
+    ('data__sources', 3, 'data.sources is 3'),
+  ],
+)
+def test_options_that_do_not_fit(field, value, words):
+  with pytest.raises(errors.InputError, match=words):
+    run_lib.open_run(_changed(**{field: value}))
+
+
+@pytest.mark.parametrize('path', _FILES, ids=lambda path: path.stem)
+def test_weighting_reaches_the_loss(path):
+  options = _module(path).get_config().loss.to_dict()
+  random = np.random.default_rng(0)
+  shapes = [(1, 16, 16, c) for c in (1, 1, 1, 2, 2, 1, 1)]
+  maps = [random.random(s, np.float32) * 0.4 for s in shapes]
+  values = {
+    float(losses.gif_loss(*maps, **{**options, 'weighting': weighting})[0])
+    for weighting in ('paper', 'published', 'average')
+  }
+  assert len(values) == 3
 
 
 def test_quick_trains_to_the_end(tmp_path):

@@ -32,7 +32,7 @@ def _run(*arguments, folder):
     ([], 'No config is given'),
     (['--config=configs/mef_ffme.py'], 'There is no config'),
     ([f'--config={_CONFIG}:quik'], "Unknown variant 'quik'"),
-    ([f'--config={_CONFIG}', '--config.data.rot=x'], "no field 'rot'"),
+    ([f'--config={_CONFIG}', '--config.data.rot=x'], "no field 'rot'. Did"),
     ([f'--config={_CONFIG}', '--config.steps=many'], 'steps=many'),
     ([f'--config={_CONFIG}', '--mode=fuse'], 'mode=fuse'),
     ([f'--config={_CONFIG}', '--unknown=1'], 'unknown'),
@@ -84,6 +84,16 @@ def test_message_of_a_wrapped_error_is_its_last_line():
     'fusionjax.errors.InputError: What came. The fix.'
   )
   assert commandline.one_line(ValueError(text)) == 'What came. The fix.'
+
+
+@pytest.mark.parametrize('kind', [AttributeError, KeyError])
+def test_message_of_a_wrong_field(kind):
+  error = kind('\'rot\'\nDid you mean "root"?')
+  assert commandline.one_line(error) == (
+    'The config has no field \'rot\'. Did you mean "root"?'
+  )
+  error = kind("'foo'")
+  assert commandline.one_line(error) == "The config has no field 'foo'."
 
 
 def test_main_is_flags_only():

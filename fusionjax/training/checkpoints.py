@@ -19,6 +19,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from fusionjax import errors
+from fusionjax.pretrained.replacing import replacing
 from fusionjax.training import state as state_lib
 
 # What orbax and its storage raise on a folder that is empty, cut short,
@@ -228,9 +229,8 @@ def check_same_run(folder: Path, config: Mapping[str, Any]) -> None:
         f'{"; ".join(differing)}. Give another --workdir, or the same config.'
       )
   if jax.process_index() == 0:
-    temporary = path.with_suffix('.tmp')
-    temporary.write_text(json.dumps(config, indent=2) + '\n')
-    temporary.replace(path)
+    with replacing(path) as temporary:
+      temporary.write_text(json.dumps(config, indent=2) + '\n')
 
 
 def _differences(

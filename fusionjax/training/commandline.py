@@ -85,10 +85,11 @@ def one_line(error: BaseException) -> str:
     name, _, rest = last.partition(': ')
     known = (errors.InputError.__name__, f'{errors.__name__}.InputError')
     return rest if name in known else last
-  # The text of a KeyError is quoted, with its line breaks written out.
-  text = message.replace('\\n', ' ').replace("\\'", "'")
-  if len(text) > 1 and text[0] == text[-1] == "'":
-    text = text[1:-1]
+  # A KeyError comes quoted once or twice, with its line breaks written out.
+  text = ' '.join(message.replace('\\n', ' ').replace('\\', '').split())
   if isinstance(error, AttributeError | KeyError):
-    text = f'The config has no field {text}'
-  return ' '.join(text.split()) or type(error).__name__
+    # Such as `'rot' Did you mean "root" instead of "rot"?`.
+    field, _, hint = text.partition(' ')
+    name = field.strip('\'"')
+    return f"The config has no field '{name}'. {hint}".rstrip(" '")
+  return text or type(error).__name__

@@ -9,7 +9,7 @@ import ml_collections
 
 from fusionjax import errors
 from fusionjax.data import scenes, sources
-from fusionjax.methods import registry
+from fusionjax.metrics import registry as metrics
 from fusionjax.pretrained import weights
 from fusionjax.training import outputs, progress, scores, validation
 from fusionjax.training import run as run_lib
@@ -34,22 +34,23 @@ def evaluate(config: ml_collections.ConfigDict, workdir: Path | str) -> None:
   workdir = Path(workdir)
   console = progress.Console(quiet=jax.process_index() > 0)
   plain = config.to_dict()
+  toolbox = plain['eval']['toolbox']
+  names = metrics.select(plain['eval']['metrics'], toolbox=toolbox)
   loaded = _load(plain, workdir)
   method, module = run_lib.open_module({**plain, 'model': loaded.options})
   source = _open_scenes(plain)
   console.say(source.describe())
-  options = plain['eval']
   found = validation.score_scenes(
     validation.make_fuse(method, module, task=plain['task']),
     loaded.variables,
     _with_progress(source, console),
-    metrics=options['metrics'],
-    toolbox=options['toolbox'],
+    metrics=names,
+    toolbox=toolbox,
   )
   if jax.process_index() == 0:
-    scores.write_scores(workdir / TABLE, found, metrics=options['metrics'])
+    scores.write_scores(workdir / TABLE, found, metrics=names)
   means = validation.format_means(found)
-  console.say(f'{len(found) - 1} scenes: {means}')
+  console.say(f'{progress.number(len(found) - 1, "scene")}: {means}')
   console.say(f'Wrote {workdir / TABLE}.')
 
 
@@ -79,19 +80,7 @@ def _open_scenes(config: Mapping[str, Any]) -> sources.Source:
   marked = sources.open_source(data, **which, split='test')
   if len(marked):
     return marked
-  every = sources.open_source(data, **which, split='train')
-  if not isinstance(every, sources.FolderSource):
-    return every
-  # As held-out scenes are read: in the order of their names, and as many
-  # sources as the network takes.
-  ordered = registry.get_task(config['task']).ordered
-  return sources.FolderSource(
-    every.scenes,
-    name=every.name,
-    description=every.describe(),
-    limit=None if ordered else data['sources'],
-    cache_bytes=data['cache_bytes'],
-  )
+  return sources.open_source(data, **which, split='all')
 
 
 def _with_progress(

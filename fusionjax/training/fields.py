@@ -112,6 +112,7 @@ def quick(config: ml_collections.ConfigDict) -> None:
   config.steps = 12
   config.data.size = (64, 64)
   config.data.scenes = 6
+  config.data.holdout = 0.34
   config.eval.every = 6
   config.eval.scenes = 2
   config.eval.samples = 2

@@ -5,6 +5,7 @@ import itertools
 import math
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -38,6 +39,8 @@ def train(
     errors.InputError: if the config, the data or the folder do not fit.
     health.TrainingError: if a metric is NaN or infinite.
     KeyboardInterrupt: after SIGINT, when all is saved.
+    SystemExit: with 143 after SIGTERM, when all is saved; schedulers would
+      take 0 for the end of the training.
   """
   console = progress.Console(quiet=jax.process_index() > 0)
   workdir = Path(workdir)
@@ -61,6 +64,8 @@ def train(
     stopped = training.go(stop)
   if stopped == signal.SIGINT:
     raise KeyboardInterrupt
+  if stopped:
+    sys.exit(128 + stopped)
 
 
 def make_folder(workdir: Path) -> None:
@@ -93,7 +98,7 @@ def _introduce(run: run_lib.Run, console: progress.Console) -> None:
   kind = jax.devices()[0].platform
   which = f'{used} of {there}' if used < there else f'{used}'
   console.say(
-    f'{run.method.title}, task {run.task}: {run.steps} steps of '
+    f'{run.method.title}, task {run.task}: {run.steps} steps of batch '
     f'{run.batch_size} on {which} {kind} device{"s" if there > 1 else ""}.'
   )
 
@@ -174,7 +179,6 @@ class Training:
 
   def _train(self, stop: signals.StopSignals) -> int | None:
     """Runs the steps that are left, with what is due between them."""
-    # First of all, for it checks the options of the data.
     batches = self._batches()
     if self.step == 0:
       self._outputs.keep_initial(self.state)

@@ -1,6 +1,6 @@
 """Optimizers and learning-rate schedules by name, from a config."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -63,11 +63,17 @@ def make_schedule(
     An optax schedule.
 
   Raises:
-    errors.InputError: if the schedule is unknown.
+    errors.InputError: if the schedule is unknown or a number out of range.
   """
   name = options['schedule']
   if name not in SCHEDULES:
     raise errors.unknown_name('optimizer.schedule', name, SCHEDULES)
+  if not options['learning_rate'] > 0:
+    raise errors.InputError(
+      f'optimizer.learning_rate is {options["learning_rate"]}. Give a number '
+      'above 0, such as 0.001.'
+    )
+  _check_not_negative(options, ('warmup', 'decay_epochs', 'decay_rate'))
   schedule = SCHEDULES[name](options, steps, steps_per_epoch)
   warmup = options.get('warmup', 0)
   if not warmup:
@@ -103,15 +109,28 @@ def make_optimizer(
     An optax transformation.
 
   Raises:
-    errors.InputError: if the optimizer is unknown.
+    errors.InputError: if the optimizer is unknown or a number out of range.
   """
   name = options['name']
   if name not in OPTIMIZERS:
     raise errors.unknown_name('optimizer.name', name, OPTIMIZERS)
+  _check_not_negative(options, ('weight_decay', 'clip_norm'))
   clip = options.get('clip_norm', 0.0)
   # Both branches have one shape of state: a resume may change the limit.
   limit = optax.clip_by_global_norm(clip) if clip else optax.identity()
   return _lenient(optax.chain(limit, OPTIMIZERS[name](options, schedule)))
+
+
+def _check_not_negative(
+  options: Mapping[str, Any], names: Sequence[str]
+) -> None:
+  for name in names:
+    value = options.get(name, 0)
+    # So written that NaN does not pass.
+    if not value >= 0:
+      raise errors.InputError(
+        f'optimizer.{name} is {value}. Give 0 or a positive number.'
+      )
 
 
 def _lenient(

@@ -11,9 +11,16 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from fusionjax.methods import registry
+from fusionjax.metrics import registry as metrics
 from fusionjax.pretrained import weights
+from fusionjax.training import (
+  progress,
+  samples,
+  scalars,
+  scores,
+  validation,
+)
 from fusionjax.training import run as run_lib
-from fusionjax.training import samples, scalars, scores, validation
 from fusionjax.training import state as state_lib
 
 WEIGHTS = 'weights.safetensors'
@@ -50,7 +57,10 @@ class Outputs:
     self._initial: dict[str, Any] | None = None
     self._heldout = run.open_heldout()
     self._fuse = validation.make_fuse(run.method, run.module, task=run.task)
-    self._metrics = tuple(run.config['eval']['metrics'])
+    self._toolbox = run.config['eval']['toolbox']
+    self._metrics = metrics.select(
+      run.config['eval']['metrics'], toolbox=self._toolbox
+    )
     self._table = scores.ScoreTable(workdir / SCORES, metrics=self._metrics)
     self._table.forget_after(start_step)
     self._latest: tuple[int, dict[str, float]] = (-1, {})
@@ -94,7 +104,7 @@ class Outputs:
       step: the step.
       state: its state.
     """
-    if not len(self._heldout) or not self._metrics:
+    if not len(self._heldout):
       return
     means = np.zeros(len(self._metrics))
     if self._first:
@@ -105,14 +115,15 @@ class Outputs:
           self._heldout, self._run.config['eval']['scenes']
         ),
         metrics=self._metrics,
-        toolbox=self._run.config['eval']['toolbox'],
+        toolbox=self._toolbox,
       )
       self._table.add(step, found)
       mean = found[scores.MEAN]
       means = np.array([mean[name] for name in self._metrics])
       self.write_scalars(step, {f'eval/{k}': v for k, v in mean.items()})
       text = validation.format_means(found)
-      self._say(f'step {step}: {len(found) - 1} held-out scenes: {text}')
+      scenes = progress.number(len(found) - 1, 'held-out scene')
+      self._say(f'step {step}: {scenes}: {text}')
     if jax.process_count() > 1:
       # Every host must agree on the best checkpoint.
       means = multihost_utils.broadcast_one_to_all(means)

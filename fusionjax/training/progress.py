@@ -1,5 +1,6 @@
 """The progress line: step, loss and parts, images per second, time left."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +19,8 @@ class Console:
     """
     self._stream = sys.stdout if stream is None else stream
     self._quiet = quiet
-    self._open_line = False
+    # Rows of the terminal that the open line takes; 0 where none is open.
+    self._open_rows = 0
 
   def say(self, line: str) -> None:
     """Prints a line that stays."""
@@ -27,9 +29,12 @@ class Console:
   def show(self, line: str) -> None:
     """Prints a line that the next one replaces, on a terminal."""
     if self._stream.isatty():
-      # Clears what a longer line left behind.
-      self._write(f'\r{line}\x1b[K')
-      self._open_line = True
+      # Back to the first row of the line before, which may have wrapped, and
+      # clear what it left behind.
+      up = f'\x1b[{self._open_rows - 1}A' if self._open_rows > 1 else ''
+      self._write(f'{up}\r\x1b[J{line}')
+      columns = shutil.get_terminal_size().columns
+      self._open_rows = 1 + (len(line) - 1) // columns
     else:
       self.say(line)
 
@@ -38,8 +43,8 @@ class Console:
     self._write(self._end())
 
   def _end(self) -> str:
-    end = '\n' if self._open_line else ''
-    self._open_line = False
+    end = '\n' if self._open_rows else ''
+    self._open_rows = 0
     return end
 
   def _write(self, text: str) -> None:
@@ -127,3 +132,8 @@ def duration(seconds: float) -> str:
   if total < 3600:
     return f'{total // 60} min {total % 60:02d} s'
   return f'{total // 3600} h {total % 3600 // 60:02d} min'
+
+
+def number(count: int, noun: str) -> str:
+  """A number of things as text: `1 scene`, `3 scenes`."""
+  return f'{count} {noun}{"" if count == 1 else "s"}'

@@ -13,13 +13,25 @@ import optax
 from jax.sharding import Mesh
 
 from fusionjax import errors
-from fusionjax.data import sources
+from fusionjax.data import pipeline, sources
 from fusionjax.methods import base, registry
 from fusionjax.metrics import registry as metrics
 from fusionjax.training import mesh as mesh_lib
 from fusionjax.training import optimizer as optimizer_lib
 from fusionjax.training import state as state_lib
 from fusionjax.training import step as step_lib
+
+# The least value of fields that are numbers.
+_LEAST = {
+  'steps': 0,
+  'epochs': 0,
+  'eval.every': 0,
+  'eval.scenes': 0,
+  'eval.samples': 0,
+  'checkpoint.every': 1,
+  'checkpoint.keep': 1,
+  'log.every': 1,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +127,7 @@ def open_run(config: ml_collections.ConfigDict) -> Run:
   plain = config.to_dict()
   check_values(plain)
   method, module = open_module(plain)
+  check_loss(plain, method, module)
   mesh = mesh_lib.make_mesh(plain['data']['batch_size'], **plain['mesh'])
   source = sources.open_source(
     plain['data'], task=plain['task'], seed=plain['seed'], split='train'
@@ -166,14 +179,19 @@ def check_values(config: Mapping[str, Any]) -> None:
   Raises:
     errors.InputError: if one is unknown or out of range.
   """
-  batch_size = config['data']['batch_size']
-  if batch_size < 1 or batch_size % jax.process_count():
-    raise errors.InputError(
-      f'data.batch_size is {batch_size} for {jax.process_count()} hosts. '
-      'Give a positive multiple of the number of hosts.'
-    )
-  if config['steps'] <= 0 and config['epochs'] <= 0:
+  for field, least in _LEAST.items():
+    group, _, name = field.rpartition('.')
+    value = config[group][name] if group else config[name]
+    # So written that NaN does not pass.
+    if not value >= least:
+      raise errors.InputError(
+        f'{field} is {value}. Give a number of at least {least}.'
+      )
+  if not (config['steps'] or config['epochs']):
     raise errors.InputError('steps and epochs are both 0. Set one of them.')
+  pipeline.check_options(
+    config['data'], task=config['task'], process_count=jax.process_count()
+  )
   if not 0 <= config['ema_decay'] < 1:
     raise errors.InputError(
       f'ema_decay is {config["ema_decay"]}. Give a number from 0 (no average) '
@@ -185,14 +203,38 @@ def check_values(config: Mapping[str, Any]) -> None:
   best = config['checkpoint']['best']
   if best and best not in names:
     raise errors.unknown_name('checkpoint.best', best, names)
-  for group in ('log', 'checkpoint'):
-    if config[group]['every'] < 1:
-      raise errors.InputError(
-        f'{group}.every is {config[group]["every"]}. Give a number of steps.'
-      )
 
 
-def count_parameters(state: state_lib.TrainState) -> int:
-  """The number of trained values of a state."""
-  leaves = jax.tree.leaves(state.params)
-  return sum(int(np.prod(leaf.shape)) for leaf in leaves)
+def check_loss(
+  config: Mapping[str, Any], method: base.Method, module: nn.Module
+) -> None:
+  """Traces the loss once, so that a wrong option shows before any work.
+
+  Args:
+    config: a config as plain dictionaries.
+    method: its method.
+    module: its network.
+
+  Raises:
+    errors.InputError: if an option of the loss or the number of sources does
+      not fit.
+  """
+  task, data = config['task'], config['data']
+  picture = jax.ShapeDtypeStruct((1, *data['size'], 3), np.float32)
+  batch = {'sources': (picture,) * data['sources'], 'reference': picture}
+
+  def loss_of(variables: base.Variables, batch: Mapping[str, Any]) -> Any:
+    options = config['loss']
+    return method.loss(module, variables, batch, task=task, **options)[0]
+
+  try:
+    jax.eval_shape(
+      loss_of, base.abstract_variables(method, module, task), batch
+    )
+  except TypeError as error:
+    if 'unexpected keyword argument' not in str(error):
+      raise
+    raise errors.InputError(
+      f'config.loss does not fit {method.name}: {error}. Check the names of '
+      'its options.'
+    ) from error

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from fusionjax.pretrained.replacing import replacing
+
 _TILE = 224
 _GAP = 6
 _LABEL = 22
@@ -42,9 +44,8 @@ def write_samples(
     for left, picture in zip(lefts, pictures, strict=True):
       sheet.paste(_fit(picture), (left, top))
     top += row_height + _GAP
-  temporary = path.with_name(f'.{path.stem}.tmp.png')
-  sheet.save(temporary)
-  temporary.replace(path)
+  with replacing(path) as temporary:
+    sheet.save(temporary, format='PNG')
 
 
 def _row_height(pictures: Sequence[np.ndarray]) -> int:

@@ -4,6 +4,8 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fusionjax.pretrained.replacing import replacing
+
 Scores = Mapping[str, Mapping[str, float]]
 MEAN = 'mean'
 
@@ -22,7 +24,7 @@ class ScoreTable:
     self._metrics = tuple(metrics)
     self._rows: list[dict[str, str]] = []
     if path.exists():
-      with path.open(newline='') as file:
+      with path.open(newline='', encoding='utf-8') as file:
         self._rows = list(csv.DictReader(file))
 
   def forget_after(self, step: int) -> None:
@@ -74,9 +76,10 @@ def write_table(
   known = dict.fromkeys(columns)
   for row in rows:
     known.update(dict.fromkeys(row))
-  temporary = path.with_suffix('.tmp')
-  with temporary.open('w', newline='') as file:
+  with (
+    replacing(path) as temporary,
+    temporary.open('w', newline='', encoding='utf-8') as file,
+  ):
     writer = csv.DictWriter(file, list(known), lineterminator='\n')
     writer.writeheader()
     writer.writerows(rows)
-  temporary.replace(path)

@@ -90,9 +90,10 @@ def make_config(**changes) -> ml_collections.ConfigDict:
   config.checkpoint.every = 3
   config.log.every = 2
   config = fields.finish(config, '', variants={})
-  config.update_from_flattened_dict(
-    {name.replace('__', '.'): value for name, value in changes.items()}
-  )
+  with config.unlocked():
+    config.update_from_flattened_dict(
+      {name.replace('__', '.'): value for name, value in changes.items()}
+    )
   return config
 
 

@@ -68,6 +68,20 @@ def test_carriage_return_on_a_terminal_only():
   assert stream.getvalue().endswith('\nsaved\n')
 
 
+def test_a_line_wider_than_the_terminal_is_cleared_whole(monkeypatch):
+  monkeypatch.setenv('COLUMNS', '10')
+  stream = Terminal()
+  console = progress.Console(stream=stream)
+  console.show('x' * 25)
+  console.show('y' * 10)
+  console.show('z')
+  # Three rows: two up to the first; then one row, even where it is full.
+  written = stream.getvalue().split('\r')
+  assert written[1].endswith('\x1b[2A')
+  assert written[2] == '\x1b[J' + 'y' * 10
+  assert written[3] == '\x1b[Jz'
+
+
 def test_quiet_prints_nothing():
   stream = io.StringIO()
   console = progress.Console(stream=stream, quiet=True)
@@ -83,3 +97,8 @@ def test_quiet_prints_nothing():
 )
 def test_duration(seconds, text):
   assert progress.duration(seconds) == text
+
+
+def test_number_of_things():
+  assert progress.number(1, 'scene') == '1 scene'
+  assert progress.number(3, 'scene') == '3 scenes'
