@@ -22,7 +22,7 @@ from fusionjax.training import fields
 
 def shipped(config: ml_collections.ConfigDict) -> None:
   """The recipe of the weights that ship: longer, and averaged."""
-  config.steps = 6000
+  config.steps = 4000
   # Smaller crops: details at their own scale as well as whole scenes.
   config.data.crop = (0.4, 0.9)
   # Which of two pictures is focused near is an accident.
