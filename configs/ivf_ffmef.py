@@ -50,6 +50,8 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
     'weighting': 'paper',
     'masks': 'binary',
     'global_term': True,
+    # The released code stops the gradient of luma beyond [0, 1].
+    'clamping': 'through',
   }
   config.data.batch_size = 2
   config.data.size = (128, 128)
