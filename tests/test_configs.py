@@ -136,6 +136,8 @@ def test_options_that_do_not_fit(field, value, words):
 @pytest.mark.parametrize('path', _FILES, ids=lambda path: path.stem)
 def test_weighting_reaches_the_loss(path):
   options = _module(path).get_config().loss.to_dict()
+  # Not of the loss, but of what comes before it.
+  assert options.pop('clamping') == 'through'
   random = np.random.default_rng(0)
   shapes = [(1, 16, 16, c) for c in (1, 1, 1, 2, 2, 1, 1)]
   maps = [random.random(s, np.float32) * 0.4 for s in shapes]
