@@ -14,7 +14,15 @@ def test_signal_is_noted(number):
     assert stop.received() == number
 
 
-def test_second_interrupt_acts_as_ever():
+@pytest.fixture
+def attended():
+  """A process in the background of a shell ignores interrupts; this one not."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)
+
+
+def test_second_interrupt_acts_as_ever(attended):
   with signals.StopSignals() as stop, pytest.raises(KeyboardInterrupt):
     os.kill(os.getpid(), signal.SIGINT)
     assert stop.received() == signal.SIGINT
