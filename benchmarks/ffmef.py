@@ -32,14 +32,18 @@ CASES = {
 def build(what: str, folded_channels: int) -> tuple[Callable[..., Any], Any]:
   """Returns a function of (variables, sources) and the variables."""
   import jax
+  import jax.numpy as jnp
+  import numpy as np
 
   from fusionjax.methods import base, registry
 
   method = registry.get_method('ffmef')
   module = method.module(folded_channels=folded_channels)
   shapes = base.abstract_variables(method, module, 'mef')
+  # As from a file: initialising would compile, and compiling takes memory.
+  rng = np.random.default_rng(0)
   variables = jax.tree.map(
-    lambda x: 0.1 * jax.random.normal(jax.random.key(x.size), x.shape), shapes
+    lambda x: jnp.asarray(0.1 * rng.normal(size=x.shape), jnp.float32), shapes
   )
 
   def fuse(variables: Any, *sources: Any) -> Any:
