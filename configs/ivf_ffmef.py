@@ -7,8 +7,8 @@ Data: a folder of aligned infrared and visible pictures (the released code:
   built-in synthetic source: 44 scenes, 660 steps.
 Scores: `:shipped` reaches Q^AB/F 0.602 on the test pairs of RoadScene (the
   published checkpoint, trained elsewhere: 0.433).
-Hardware: two CPU cores. `:shipped` 0.2 hours undisturbed, the plain config
-  two minutes without data.root.
+Hardware: two CPU cores. `:shipped` about 0.2 hours undisturbed, by its
+  steps per second; the plain config about two minutes without data.root.
 
 Command:
   python -m fusionjax.main --config=configs/ivf_ffmef.py \

@@ -6,9 +6,9 @@ Data: a folder of exposure stacks (the paper: SICE). With no data.root, the
   built-in synthetic source: 44 scenes, 660 steps.
 Scores: `:shipped` reaches Q^AB/F 0.720 and MEF-SSIM 0.961 on 50 pairs of MEFB
   (the published checkpoint: 0.718, 0.962); the plain config on the synthetic
-  source about 0.71 and 0.96 on its held-out scenes.
-Hardware: two CPU cores. `:shipped` 0.3 hours undisturbed, the plain config
-  two minutes without data.root.
+  source 0.72 and 0.96 on its held-out scenes.
+Hardware: two CPU cores. `:shipped` about 0.3 hours undisturbed, by its
+  steps per second; the plain config about two minutes without data.root.
 
 Command:
   python -m fusionjax.main --config=configs/mef_ffmef.py \

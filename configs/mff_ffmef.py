@@ -7,8 +7,8 @@ Data: a folder of pairs that are focused near and far (the released code:
   built-in synthetic source: 44 scenes, 660 steps.
 Scores: `:shipped` reaches Q^AB/F 0.677 and MEF-SSIM 0.986 on Lytro (the
   published checkpoint: 0.677, 0.984).
-Hardware: two CPU cores. `:shipped` 0.2 hours undisturbed, the plain config
-  two minutes without data.root.
+Hardware: two CPU cores. `:shipped` about 0.2 hours undisturbed, by its
+  steps per second; the plain config about two minutes without data.root.
 
 Command:
   python -m fusionjax.main --config=configs/mff_ffmef.py \
