@@ -8,20 +8,17 @@
 from fusionjax.metrics.evaluator import evaluate, score
 from fusionjax.metrics.gradient import ag, qabf
 from fusionjax.metrics.information import en
-from fusionjax.metrics.registry import (
-  METRICS,
-  TOOLBOXES,
-  Metric,
-  Toolbox,
-  describe,
-)
+from fusionjax.metrics.metric import Metric, Variant
+from fusionjax.metrics.registry import METRICS, describe
 from fusionjax.metrics.structure import mef_ssim
+from fusionjax.metrics.toolboxes import TOOLBOXES, Toolbox
 
 __all__ = [
   'METRICS',
   'TOOLBOXES',
   'Metric',
   'Toolbox',
+  'Variant',
   'ag',
   'describe',
   'en',

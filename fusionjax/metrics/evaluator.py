@@ -77,7 +77,8 @@ def score(
     toolboxes.
   """
   metric = registry.METRICS[name]
-  variant = metric.variants[toolbox]
+  variant = metric.variant(toolbox)
+  assert variant is not None, f'{name} under {toolbox}'
   planes, source_planes = variant.colour.split(fused, sources)
   inputs = (planes,) if metric.sources[1] == 0 else (planes, source_planes)
   return jnp.mean(jax.vmap(variant.function)(*inputs))

@@ -1,214 +1,24 @@
 """The table of metrics. To add a metric, add its function and its row."""
 
-import dataclasses
-import functools
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
-
-import jax
+from collections.abc import Sequence
 
 from fusionjax import errors
-from fusionjax.metrics import (
-  colour,
+from fusionjax.metrics.catalogue import (
   gradient,
+  hdr,
   information,
+  natural,
+  perception,
   structure,
 )
-
-Array = jax.Array
-
-
-@dataclasses.dataclass(frozen=True)
-class Toolbox:
-  """A published collection of metric code.
-
-  Attributes:
-    title: what it is.
-    used_by: where its numbers are printed.
-    colour: its colour rule in words.
-  """
-
-  title: str
-  used_by: str
-  colour: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Variant:
-  """A metric as one toolbox computes it.
-
-  Attributes:
-    function: pure and jittable, on planes [h, w] in 0..255: f(fused) for a
-      metric without sources, f(fused, sources) for the others.
-    colour: from pictures to planes.
-  """
-
-  function: Callable[..., Array]
-  colour: colour.Rule
-
-
-@dataclasses.dataclass(frozen=True)
-class Metric:
-  """All there is to know of a metric.
-
-  Attributes:
-    name: what users type.
-    title: the field's name for it.
-    formula: the definition in a line.
-    range: the values it can take.
-    direction: whether a higher or a lower value is the better one.
-    sources: the least and the largest number of sources; (0, 0) looks at the
-      fused image alone, None is no limit.
-    paper: who defined it, where.
-    tables: the paper tables that print it.
-    quirks: what a reader of the numbers must know.
-    variants: toolbox -> how it computes the metric.
-    min_size: the least height and width.
-  """
-
-  name: str
-  title: str
-  formula: str
-  range: str
-  direction: Literal['higher', 'lower']
-  sources: tuple[int, int | None]
-  paper: str
-  tables: tuple[str, ...]
-  quirks: tuple[str, ...]
-  variants: Mapping[str, Variant]
-  min_size: int = 1
-
-
-TOOLBOXES: dict[str, Toolbox] = {
-  'mefb': Toolbox(
-    'MEFB, the multi-exposure benchmark (MATLAB)',
-    'FFMEF table 1 and, by the same rules, table 3',
-    'metric on R, G and B, mean of the three; MEF-SSIM on rounded grey',
-  ),
-  'vifb': Toolbox(
-    'VIFB, the visible-infrared benchmark (MATLAB)',
-    'FFMEF table 4',
-    'metric on R, G and B, mean of the three; a grey infrared image stands '
-    'beside each channel',
-  ),
-  'mfif': Toolbox(
-    'MFIF, the corrected toolbox of Zheng Liu (MATLAB)',
-    'tables of multi-focus surveys',
-    'rounded grey (MATLAB rgb2gray)',
-  ),
-  'lt': Toolbox(
-    "Linfeng Tang's Evaluation (MATLAB)",
-    'tables in the manner of SeAFusion and PIAFusion',
-    'rounded grey (MATLAB rgb2gray)',
-  ),
-  'cddfuse': Toolbox(
-    "CDDFuse's Evaluator (Python)",
-    'CDDFuse; probably the family of the CSCFuse tables',
-    'rounded grey (OpenCV weights)',
-  ),
-}
-
-_EN = Metric(
-  name='en',
-  title='Entropy',
-  formula='-sum_i p_i log2 p_i over 256 levels of F',
-  range='0..8 bits',
-  direction='higher',
-  sources=(0, 0),
-  paper='Roberts et al., J. Applied Remote Sensing 2008',
-  tables=(
-    'FFMEF 1, 3, 4',
-    'MGDN 2',
-    'FMM 1, 2, 3',
-    'CSCFuse 1',
-  ),
-  quirks=('Noise raises it; it does not look at the sources.',),
-  variants={
-    'mefb': Variant(information.en, colour.CHANNELS),
-    'vifb': Variant(information.en, colour.CHANNELS),
-    'lt': Variant(information.en, colour.GREY),
-    'cddfuse': Variant(information.en, colour.GREY_OPENCV),
-  },
-)
-
-_AG = Metric(
-  name='ag',
-  title='Average gradient',
-  formula='sum sqrt((dx^2 + dy^2) / 2) / ((h-1)(w-1))',
-  range='0..',
-  direction='higher',
-  sources=(0, 0),
-  paper='Cui et al., Optics Communications 2015',
-  tables=('FFMEF 1, 3, 4', 'CSCFuse 1'),
-  quirks=(
-    'The sum has h w terms, the divisor is (h-1)(w-1); cddfuse divides by h w.',
-    'mefb, vifb: a colour result between grey sources goes to grey, where '
-    'the other metrics take its red channel.',
-  ),
-  variants={
-    'mefb': Variant(gradient.ag, colour.CHANNELS_AG),
-    'vifb': Variant(gradient.ag, colour.CHANNELS_AG),
-    'lt': Variant(gradient.ag, colour.GREY),
-    'cddfuse': Variant(
-      functools.partial(gradient.ag, divisor='all'), colour.GREY_OPENCV
-    ),
-  },
-  min_size=2,
-)
-
-_QABF = Metric(
-  name='qabf',
-  title='Q^AB/F, edge preservation',
-  formula='sum_S sum Q_S g_S / sum_S sum g_S, Q = logistic(G) logistic(A)',
-  range='0..1',
-  direction='higher',
-  sources=(2, None),
-  paper='Xydeas and Petrovic, Electronics Letters 2000',
-  tables=('FFMEF 1, 3', 'MGDN 2 (grey)', 'FMM 1, 3'),
-  quirks=(
-    'Identical images reach 0.9994 * 0.9879 at most, not 1.',
-    'mefb, vifb, lt: a tie of the edge strengths has G = g_F, not 1; mefb '
-    'and vifb scale it by another 255, so that it saturates.',
-    'mfif: zeros become 1e-5 one source after the other (the toolbox calls '
-    'the metric Q_G); swapping the sources can change the last digits.',
-    'NaN where no source has an edge.',
-  ),
-  variants={
-    'mefb': Variant(gradient.qabf, colour.CHANNELS),
-    'vifb': Variant(
-      functools.partial(gradient.qabf, toolbox='vifb'), colour.CHANNELS
-    ),
-    'mfif': Variant(
-      functools.partial(gradient.qabf, toolbox='mfif'), colour.GREY
-    ),
-    'lt': Variant(functools.partial(gradient.qabf, toolbox='lt'), colour.GREY),
-  },
-)
-
-_MEF_SSIM = Metric(
-  name='mef_ssim',
-  title='MEF-SSIM',
-  formula='prod_l mean((2 cov(r,f) + C) / (var r + var f + C))^weight_l',
-  range='-1..1',
-  direction='higher',
-  sources=(2, None),
-  paper='Ma, Zeng, Wang, IEEE TIP 2015',
-  tables=('FFMEF 1', 'MGDN 1 (named SSIM there)'),
-  quirks=(
-    'No term for luminance; structure and contrast alone.',
-    '-inf where the smaller side is below 44 pixels, as the reference.',
-    'NaN where the mean of a level is negative (an inverted image).',
-    "lt: the toolbox's MS_SSIM is this code.",
-  ),
-  variants={
-    'mefb': Variant(structure.mef_ssim, colour.GREY),
-    'lt': Variant(structure.mef_ssim, colour.GREY),
-  },
-)
+from fusionjax.metrics.metric import Metric
+from fusionjax.metrics.toolboxes import TOOLBOXES
 
 METRICS: dict[str, Metric] = {
-  metric.name: metric for metric in (_EN, _AG, _QABF, _MEF_SSIM)
+  row.name: row
+  for family in (information, gradient, structure, perception, hdr, natural)
+  for row in family.ROWS
 }
 
 
@@ -241,7 +51,7 @@ def select(metrics: str | Sequence[str], *, toolbox: str) -> tuple[str, ...]:
   for name in names:
     if name not in METRICS:
       raise errors.unknown_name('metric', name, [*METRICS, 'all'])
-    if toolbox not in METRICS[name].variants:
+    if METRICS[name].variant(toolbox) is None:
       offers = ', '.join(METRICS[name].variants)
       raise errors.InputError(
         f'Toolbox {toolbox!r} does not define metric {name!r}. '

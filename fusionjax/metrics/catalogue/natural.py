@@ -1,0 +1,5 @@
+"""Rows of the metrics without a source or reference."""
+
+from fusionjax.metrics.metric import Metric
+
+ROWS: tuple[Metric, ...] = ()
