@@ -1,11 +1,14 @@
-"""MEF-SSIM against a loop that forms every patch."""
+"""SSIM against scikit-image, MEF-SSIM against a loop over patches."""
 
+import functools
 import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import ndimage
+from skimage.metrics import structural_similarity
 
 from fusionjax import metrics
 from fusionjax.metrics import structure
@@ -138,3 +141,139 @@ def test_jit_equals_eager():
 def test_flat_patches_are_finite_in_float32():
   flat = jnp.full((3, 12, 13), 90.0)
   assert float(structure.level_score(flat)) == pytest.approx(1, abs=1e-4)
+
+
+def _on_canvas(pictures):
+  """Pictures at the top left of a canvas that holds something else too."""
+  rng = np.random.default_rng(9)
+  height, width = pictures[0].shape
+  canvases = rng.integers(0, 256, (len(pictures), 96, 320)).astype(np.uint8)
+  canvases[:, :height, :width] = pictures
+  return canvases, (np.int32(height), np.int32(width))
+
+
+@pytest.fixture(scope='module')
+def compiled():
+  """Each metric compiled once for canvases and used for all sizes."""
+
+  @functools.partial(jax.jit, static_argnames=('name', 'toolbox'))
+  def run(canvases, size, *, name, toolbox=None):
+    options = {'toolbox': toolbox} if toolbox else {}
+    function = getattr(structure, name)
+    return function(canvases[0], list(canvases[1:]), size=size, **options)
+
+  return run
+
+
+# Within a tile, over several tiles, odd sides, sides of whole tiles.
+SIZES = [(45, 47), (70, 300), (64, 256)]
+
+
+@pytest.mark.parametrize('size', SIZES)
+def test_mef_ssim_of_a_canvas_equals_that_of_the_picture(size, compiled):
+  sources = _pictures(2, size)
+  fused = np.mean(sources, axis=0).astype(np.uint8)
+  with jax.enable_x64(True):
+    exact = jax.jit(structure.mef_ssim)(fused, sources)
+    canvases, extent = _on_canvas([fused, *sources])
+    value = compiled(canvases, extent, name='mef_ssim')
+  assert float(value) == pytest.approx(float(exact), rel=1e-13)
+
+
+def test_mef_ssim_of_a_canvas_knows_too_small_pictures(compiled):
+  pictures = [*_pictures(2, (43, 60)), np.zeros((43, 60), np.uint8)]
+  with jax.enable_x64(True):
+    canvases, extent = _on_canvas(pictures)
+    assert compiled(canvases, extent, name='mef_ssim') == -math.inf
+
+
+def _box(first, second, data_range=2.0):
+  """CDDFuse's, whose scikit-image took floats to lie in -1..1."""
+  return structural_similarity(
+    first.astype(float), second.astype(float), data_range=data_range
+  )
+
+
+def _gaussian(first, second):
+  return structural_similarity(
+    first.astype(float),
+    second.astype(float),
+    data_range=255,
+    gaussian_weights=True,
+    use_sample_covariance=False,
+  )
+
+
+def _replicated(first, second):
+  """MATLAB's ssim with data of 0..1, of the size of the picture."""
+  first, second = first.astype(float), second.astype(float)
+  at = np.arange(11) - 5
+  taps = np.exp(-(at**2) / 4.5)
+  window = np.outer(taps, taps) / taps.sum() ** 2
+
+  def mean(plane):
+    return ndimage.correlate(plane, window, mode='nearest')
+
+  mu, nu = mean(first), mean(second)
+  variances = mean(first**2) - mu**2 + mean(second**2) - nu**2
+  covariance = mean(first * second) - mu * nu
+  return np.mean(
+    (2 * mu * nu + 1e-4)
+    * (2 * covariance + 9e-4)
+    / ((mu**2 + nu**2 + 1e-4) * (variances + 9e-4))
+  )
+
+
+@pytest.mark.parametrize(
+  ('toolbox', 'single', 'combine'),
+  [
+    ('vifb', _gaussian, np.sum),
+    ('mgdn', _gaussian, np.mean),
+    ('lt', _replicated, np.mean),
+    ('cddfuse', _box, np.sum),
+  ],
+)
+def test_ssim_equals_the_libraries_of_the_toolboxes(toolbox, single, combine):
+  sources = _pictures(2, (33, 41))
+  fused = np.mean(sources, axis=0).astype(np.uint8)
+  scores = metrics.evaluate(fused, sources, metrics='ssim', toolbox=toolbox)
+  expected = combine([single(fused, source) for source in sources])
+  # lt divides the rounding of flat windows by 9e-4.
+  assert scores['ssim'] == pytest.approx(expected, rel=1e-7)
+
+
+def test_ssim_takes_another_data_range():
+  first, second = _pictures(2, (33, 41))
+  with jax.enable_x64(True):
+    value = structure.ssim(first, [second], toolbox='cddfuse', data_range=255)
+  expected = _box(first, second, data_range=255)
+  assert float(value) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize('toolbox', ['vifb', 'lt', 'cddfuse'])
+@pytest.mark.parametrize('size', [(11, 12), (70, 300)])
+def test_ssim_of_a_canvas_equals_that_of_the_picture(size, toolbox, compiled):
+  sources = _pictures(2, size)
+  fused = np.mean(sources, axis=0).astype(np.uint8)
+  with jax.enable_x64(True):
+    function = functools.partial(structure.ssim, toolbox=toolbox)
+    exact = jax.jit(function)(fused, sources)
+    swapped = jax.jit(function)(fused, sources[::-1])
+    canvases, extent = _on_canvas([fused, *sources])
+    value = compiled(canvases, extent, name='ssim', toolbox=toolbox)
+  # lt divides the rounding of flat windows by 9e-4.
+  tolerance = 1e-8 if toolbox == 'lt' else 1e-12
+  assert float(value) == pytest.approx(float(exact), rel=tolerance)
+  assert float(swapped) == pytest.approx(float(exact), rel=tolerance)
+
+
+@pytest.mark.parametrize('level', [0, 90, 255])
+def test_ssim_of_flat_and_identical_pictures_is_one(level):
+  flat = np.full((13, 14), level, np.uint8)
+  noise = np.random.default_rng(0).integers(0, 256, (13, 14), np.uint8)
+  for toolbox in ('mgdn', 'lt'):
+    for picture in (flat, noise):
+      scores = metrics.evaluate(
+        picture, [picture] * 2, metrics='ssim', toolbox=toolbox
+      )
+      assert scores['ssim'] == pytest.approx(1, abs=1e-6)
