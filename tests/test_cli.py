@@ -1,5 +1,7 @@
 """The command line: what it does, its exit codes, its one-line errors."""
 
+import csv
+import json
 import sys
 import types
 from pathlib import Path
@@ -228,44 +230,79 @@ def test_convert(capsys, folder):
   assert (np.asarray(Image.open('fused.png')) == 200).all()
 
 
-def test_evaluate(capsys, folder):
+def _noise(folder, *names, scenes=2):
   rng = np.random.default_rng(0)
-  for name in ('a', 'b', 'fused'):
+  for name in names:
     (folder / name).mkdir()
-    for index in range(2):
+    for index in range(scenes):
       noise = rng.integers(0, 255, (48, 64, 3), np.uint8)
-      Image.fromarray(noise).save(f'{name}/{index}.png')
+      Image.fromarray(noise).save(folder / name / f'{index}.png')
+
+
+def test_evaluate(capsys, folder):
+  _noise(folder, 'a', 'b', 'fused')
   argv = ('evaluate', '--fused', 'fused', '--sources', 'a', 'b')
-  code, out, err = _run(
-    capsys, *argv, '--metrics', 'en', 'ag', '-o', 'scores.csv'
-  )
+  outputs = ('-o', 'scores.csv', '-o', 'scores.json')
+  code, out, err = _run(capsys, *argv, '--metrics', 'qw', 'qy', *outputs)
   assert (code, err) == (0, '')
-  assert 'mean' in out
+  assert f'toolbox mefb, fusionjax {fusionjax.__version__}, 2 images' in out
+  assert [word for word in out.split() if word in ('qw', 'qy')] == ['qw', 'qy']
   header, *rows = (folder / 'scores.csv').read_text().splitlines()
-  assert header == 'image,en,ag'
+  assert header == 'image,qw,qy,toolbox,version'
   assert [row.split(',')[0] for row in rows] == ['0', '1', 'mean']
-  entropy = float(rows[0].split(',')[1])
-  assert 7 < entropy < 8
+  mean = float(rows[2].split(',')[1])
+  assert f'{mean:.4f}' in out
+  record = json.loads((folder / 'scores.json').read_text())
+  assert record['mean']['qw'] == mean
   (folder / 'fused' / '1.png').write_text('words')
-  code, out, err = _run(capsys, *argv, '--metrics', 'en,ag')
+  code, out, err = _run(capsys, *argv, '--metrics', 'qw,qy')
   assert code == 1
   assert '1 failed' in err
   code, _, err = _run(capsys, *argv, '--metrics', 'qq')
   assert code == 2
   assert len(err.splitlines()) == 1
+  code, _, err = _run(capsys, *argv, '--metrics', 'qw', '-o', 'scores.txt')
+  assert (code, len(err.splitlines())) == (2, 1)
+  assert '.csv or .json' in err
+
+
+def test_evaluate_without_sources(capsys, folder):
+  _noise(folder, 'fused [1]')
+  argv = ('evaluate', '--fused', 'fused [1]', '--metrics')
+  code, out, err = _run(capsys, *argv, 'piqe')
+  assert (code, err) == (0, '')
+  assert 'piqe \N{DOWNWARDS ARROW}' in out
+  code, _, err = _run(capsys, *argv, 'qw')
+  assert code == 2
+  assert 'qw compare with the sources' in err
+
+
+def test_evaluate_fits_the_terminal(capsys, folder, monkeypatch):
+  _noise(folder, 'a', 'b', 'fused')
+  argv = ('evaluate', '--fused', 'fused', '--sources', 'a', 'b', '--metrics')
+  names = ('qw', 'qy', 'qc')
+  for columns, per_image in ((80, True), (32, False)):
+    monkeypatch.setenv('COLUMNS', str(columns))
+    code, out, err = _run(capsys, *argv, *names)
+    assert (code, err) == (0, '')
+    table, note = out.splitlines()[1:-1], out.splitlines()[-1]
+    assert ('image' in out.splitlines()[2]) == per_image
+    assert ('give -o scores.csv' in note) != per_image
+    assert all(len(line) <= columns for line in table)
+    assert all(name in out for name in names)
 
 
 def test_evaluate_a_model(capsys, folder):
   rng = np.random.default_rng(0)
+  (folder / 'pairs').mkdir()
   for index in range(2):
     for side in 'AB':
       noise = rng.integers(0, 255, (48, 64, 3), np.uint8)
-      Image.fromarray(noise).save(f'scene{index}_{side}.png')
-  (folder / 'pairs').mkdir()
-  for path in folder.glob('scene*.png'):
-    path.rename(folder / 'pairs' / path.name)
-  argv = ('evaluate', '--sources', 'pairs', '--metrics', 'en', '-o', 's.csv')
-  code, out, err = _run(capsys, *argv, '--model', 'mean.safetensors')
+      Image.fromarray(noise).save(f'pairs/scene{index}_{side}.png')
+  argv = ('evaluate', '--metrics', 'qw', '-o', 's.csv')
+  sources = ('--sources', 'pairs')
+  model = ('--model', 'mean.safetensors')
+  code, out, err = _run(capsys, *argv, *sources, *model)
   assert (code, err) == (0, '')
   assert '2 scenes' in out
   rows = (folder / 's.csv').read_text().splitlines()
@@ -275,10 +312,56 @@ def test_evaluate_a_model(capsys, folder):
     'scene1',
     'mean',
   ]
+  code, _, err = _run(capsys, *argv, *model)
+  assert code == 2
+  assert '--model needs --sources' in err
   with pytest.raises(SystemExit):
-    _run(capsys, *argv, '--model', 'mean.safetensors', '--fused', 'pairs')
+    _run(capsys, *argv, *sources, *model, '--fused', 'pairs')
   with pytest.raises(SystemExit):
-    _run(capsys, *argv)
+    _run(capsys, *argv, *sources)
+
+
+def test_benchmark(capsys, folder):
+  _noise(folder, 'a', 'b', 'theirs', scenes=3)
+  (folder / 'published.csv').write_text('method,Qw,Other\nOLD,0.25,1\n')
+  argv = (
+    *('benchmark', 'mefb', '--data', 'a', 'b', '--limit', '2'),
+    *('--metrics', 'qw', 'qy', '--model', 'mine=mean.safetensors'),
+    *('--fused', 'theirs=theirs', '--published', 'published.csv'),
+  )
+  code, out, err = _run(capsys, *argv, '--report', 'out')
+  assert (code, err) == (0, '')
+  assert '3 scenes of 2 sources' in out
+  out_lines = out.splitlines()
+  for name in ('mine', 'theirs', 'average', 'FFMEF (paper)', 'OLD'):
+    assert any(line.strip().startswith(name) for line in out_lines), name
+  made = {path.name for path in (folder / 'out').iterdir()}
+  assert made >= {'index.html', 'summary.md', 'scores.csv', 'fused'}
+  fused = Image.open(folder / 'out' / 'fused' / 'mine' / '0.png')
+  assert fused.size == (64, 48)
+  text = (folder / 'out' / 'summary.md').read_text()
+  assert '| OLD | 0.2500 |' in text
+  assert 'fusionjax benchmark mefb --data a b --limit 2' in text
+  with (folder / 'out' / 'scores.csv').open(newline='') as file:
+    rows = list(csv.DictReader(file))
+  assert [r['scene'] for r in rows if r['method'] == 'mine'] == [
+    *('0', '1', 'mean')
+  ]
+  page = (folder / 'out' / 'index.html').read_text()
+  assert 'mine' in page and 'MEFB' in page
+  (folder / 'theirs' / '1.png').unlink()
+  code, out, err = _run(capsys, *argv, '--report', 'out')
+  assert code == 1
+  assert err.startswith('fusionjax: theirs: 1 failed: no picture 1.*')
+  assert 'Means are of the 1 scenes that every row has' in out
+  for wrong, part in (
+    (('--limit', '0'), '--limit 0'),
+    (('--table', 'ffmef-2'), 'Unknown table'),
+    (('--report', 'a/out'), 'a/out lies in a'),
+  ):
+    code, _, err = _run(capsys, *argv, '--report', 'out', *wrong)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert part in err
 
 
 def test_models(capsys):

@@ -32,13 +32,15 @@ def test_importing_loads_nothing_heavy(code):
   assert _loaded(code).isdisjoint(_HEAVY)
 
 
-@pytest.mark.parametrize('argv', [['--help'], ['fuse', '--help'], ['models']])
+@pytest.mark.parametrize(
+  'argv', [['--help'], ['benchmark', '--help'], ['models']]
+)
 def test_help_and_listings_need_no_jax(argv):
   code = (
     'import contextlib\nfrom fusionjax import cli\n'
     f'with contextlib.suppress(SystemExit): cli.main({argv})'
   )
-  assert _loaded(code).isdisjoint({'jax', 'flax', 'tensorflow', 'PIL'})
+  assert _loaded(code).isdisjoint({'jax', 'flax', 'tensorflow', 'PIL', 'rich'})
 
 
 def test_fusing_needs_no_training_libraries():

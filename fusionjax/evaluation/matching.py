@@ -40,28 +40,28 @@ def match_fused(folder: Path | str, scenes: Sequence[Scene]) -> Matches:
     The matches.
 
   Raises:
-    InputError: if there is no such folder, or nothing in it fits a scene.
+    InputError: if there is no such folder, nothing in it fits a scene, or
+      scenes share a name.
   """
   folder = Path(folder)
   if not folder.is_dir():
     raise InputError(
       f'{folder} is no folder. Name the folder that holds the fused pictures.'
     )
-  names = [scene.name.casefold() for scene in scenes]
-  split = len(set(names)) < len(names)
-  homes: dict[Path, list[Scene]] = {}
-  for scene in scenes:
-    home = folder / scene.split if split else folder
-    homes.setdefault(home, []).append(scene)
+  homes: dict[Path, list[tuple[str, Scene]]] = {}
+  for label, scene in zip(label_scenes(scenes), scenes, strict=True):
+    # The part of the label before the name: the split, where it is needed.
+    home = folder / label[: -len(scene.name)]
+    homes.setdefault(home, []).append((label, scene))
   pairs, failed = [], []
   for home, members in homes.items():
-    fits = _fits(home, [scene.name for scene in members])
-    for scene in members:
+    fits = _fits(home, [scene.name for _, scene in members])
+    for label, scene in members:
       files = fits[scene.name.casefold()]
       if len(files) == 1:
         pairs.append((scene, files[0]))
       else:
-        failed.append((scene.name, _why(home, scene.name, files)))
+        failed.append((label, _why(home, scene.name, files)))
   if not pairs:
     raise InputError(
       f'No single picture in {folder} fits a scene: {failed[0][1]}'
@@ -69,6 +69,46 @@ def match_fused(folder: Path | str, scenes: Sequence[Scene]) -> Matches:
       else f'There is no scene to match with {folder}.'
     )
   return Matches(tuple(pairs), tuple(failed))
+
+
+def label_scenes(scenes: Sequence[Scene]) -> list[str]:
+  """Gives each scene a name of its own, which is also a path in a folder.
+
+  Args:
+    scenes: the scenes.
+
+  Returns:
+    Their names; where some of them share a name, whatever its case, all
+    names after their split: `train/a`, `test/a`.
+
+  Raises:
+    InputError: if scenes share even that.
+  """
+  names = [scene.name for scene in scenes]
+  if _distinct(names):
+    return names
+  labels = [
+    f'{scene.split}/{scene.name}' if scene.split else scene.name
+    for scene in scenes
+  ]
+  if _distinct(labels):
+    return labels
+  counts = collections.Counter(label.casefold() for label in labels)
+  label, count = counts.most_common(1)[0]
+  files = [
+    str(scene.sources[0])
+    for scene, other in zip(scenes, labels, strict=True)
+    if other.casefold() == label
+  ]
+  raise InputError(
+    f'{count} scenes are called {label}: {", ".join(files[:3])}. Rename them, '
+    'or score their folders one by one.'
+  )
+
+
+def _distinct(names: Sequence[str]) -> bool:
+  # Some file systems do not tell upper from lower case.
+  return len({name.casefold() for name in names}) == len(names)
 
 
 def _fits(folder: Path, names: Sequence[str]) -> Mapping[str, list[Path]]:

@@ -1,30 +1,29 @@
-"""Scores of fused pictures and of models, scene by scene, and their table."""
+"""Scores of fused pictures and of models, scene by scene."""
 
-import csv
 import dataclasses
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from fusionjax import metrics as metrics_lib
+from fusionjax.data import layouts
 from fusionjax.data.folder import find_scenes
 from fusionjax.data.images import read_image
 from fusionjax.data.scenes import Scene
 from fusionjax.errors import InputError
-from fusionjax.evaluation.matching import match_fused
+from fusionjax.evaluation import choice, pool
+from fusionjax.evaluation.matching import label_scenes, match_fused
 from fusionjax.inference.model import FusionModel
-from fusionjax.inference.writing import check_writable
-from fusionjax.metrics import registry
-from fusionjax.pretrained.replacing import replacing
 
 IMAGE = 'image'
 MEAN = 'mean'
 
 # A line of a table: `image` -> name, then metric -> value.
 Row = Mapping[str, str | float]
-# Called before each scene with its number from 0, the count, and its name.
-Progress = Callable[[int, int, str], None]
+# From a scene and its source images to the fused picture.
+Fuse = Callable[[Scene, list[np.ndarray]], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,22 +35,19 @@ class Scores:
     failed: (scene, why) of the scenes that could not be scored.
     metrics: names of the metrics.
     toolbox: whose definitions they are.
+    notes: what was left out, and values that are no numbers.
   """
 
   rows: tuple[Row, ...]
   failed: tuple[tuple[str, str], ...]
   metrics: tuple[str, ...]
   toolbox: str
+  notes: tuple[str, ...] = ()
 
   @property
   def mean(self) -> dict[str, float]:
     """Means over the scenes, by metric; empty without a scene."""
-    if not self.rows:
-      return {}
-    return {
-      name: float(np.mean([float(row[name]) for row in self.rows]))
-      for name in self.metrics
-    }
+    return mean_of(self.rows, self.metrics) if self.rows else {}
 
   @property
   def table(self) -> list[Row]:
@@ -61,39 +57,90 @@ class Scores:
     return [*self.rows, {IMAGE: MEAN, **self.mean}]
 
 
+def mean_of(
+  rows: Iterable[Mapping[str, str | float]], names: Sequence[str]
+) -> dict[str, float]:
+  """Means of columns.
+
+  Args:
+    rows: at least one row.
+    names: the columns.
+
+  Returns:
+    The mean of each; a value that is no number makes it one.
+  """
+  rows = list(rows)
+  # Of infinities of both signs there is no mean, and no need for a warning.
+  with np.errstate(invalid='ignore'):
+    return {
+      name: float(np.mean([float(row[name]) for row in rows])) for name in names
+    }
+
+
+def find_strange(
+  scores: Mapping[str, Mapping[str, str | float]], names: Sequence[str]
+) -> tuple[str, ...]:
+  """Says which values are NaN or infinite, because they spoil a mean.
+
+  Args:
+    scores: values of metrics by scene.
+    names: the metrics.
+
+  Returns:
+    A sentence for each metric that has such values.
+  """
+  notes = []
+  for name in names:
+    scenes = [
+      scene
+      for scene, values in scores.items()
+      if not np.isfinite(float(values[name]))
+    ]
+    if scenes:
+      more = f' and {len(scenes) - 3} more' if len(scenes) > 3 else ''
+      notes.append(
+        f'{name} is no finite number in {", ".join(scenes[:3])}{more}; its '
+        'mean includes that.'
+      )
+  return tuple(notes)
+
+
 def score_folder(
   fused: Path | str,
-  sources: Sequence[Path | str],
+  sources: Sequence[Path | str] = (),
   *,
   metrics: str | Sequence[str] = 'all',
   toolbox: str = 'mefb',
-  output: Path | str | None = None,
   task: str | None = None,
-  progress: Progress | None = None,
+  progress: pool.Progress | None = None,
 ) -> Scores:
   """Scores the fused pictures in a folder against their sources.
 
   Args:
     fused: folder of fused pictures, named after their scenes (see
       `matching.match_fused`).
-    sources: one folder of scenes in any layout, or one folder per source.
-    metrics: names of metrics, or `all`.
+    sources: one folder of scenes in any layout, or one folder per source;
+      for metrics of HDR and depth the one folder of the true results, named
+      like the fused pictures; none where every metric looks at the fused
+      picture alone.
+    metrics: names of metrics, or `all` (see `choice.choose`).
     toolbox: whose definitions and colour rule.
-    output: CSV file to write: a row per picture, and `mean` at the end.
     task: a task, if the order of the sources should be its order.
-    progress: called before each scene.
+    progress: called when a scene is done.
 
   Returns:
-    The scores. Scenes whose picture is missing, damaged or of another size
-    are in `failed`, the others are scored.
+    The scores, in the order of the scenes. Scenes whose picture is missing,
+    damaged or of another size are in `failed`, the others are scored: no
+    picture is ever resized.
 
   Raises:
-    InputError: if a folder, a metric or the toolbox is unknown, no picture
-      fits a scene, or the table cannot be written.
+    InputError: if a folder, a metric or the toolbox is unknown, or no picture
+      fits a scene.
   """
-  names = _prepare(metrics, toolbox=toolbox, output=output)
-  found = find_scenes(sources, task=task)
-  matches = match_fused(fused, found.scenes)
+  names, notes = choice.choose(metrics, toolbox=toolbox)
+  scenes = _scenes_of(fused, sources, names=names, task=task)
+  names, more = _fit(names, scenes, metrics)
+  matches = match_fused(fused, scenes)
   pictures = dict(matches.pairs)
 
   def fuse(scene: Scene, images: list[np.ndarray]) -> np.ndarray:
@@ -102,8 +149,11 @@ def score_folder(
   scores = _score(
     list(pictures), fuse, metrics=names, toolbox=toolbox, progress=progress
   )
-  failed = (*matches.failed, *scores.failed)
-  return _finish(dataclasses.replace(scores, failed=failed), output)
+  return dataclasses.replace(
+    scores,
+    failed=(*matches.failed, *scores.failed),
+    notes=(*notes, *more, *scores.notes),
+  )
 
 
 def score_model(
@@ -112,160 +162,122 @@ def score_model(
   *,
   metrics: str | Sequence[str] = 'all',
   toolbox: str = 'mefb',
-  output: Path | str | None = None,
-  progress: Progress | None = None,
+  progress: pool.Progress | None = None,
 ) -> Scores:
   """Fuses scenes with a model and scores the results.
 
   Args:
     model: the model.
     scenes: the scenes, such as `find_scenes([...], task=model.task).scenes`.
-    metrics: names of metrics, or `all`.
+    metrics: names of metrics, or `all` (see `choice.choose`).
     toolbox: whose definitions and colour rule.
-    output: CSV file to write: a row per scene, and `mean` at the end.
-    progress: called before each scene.
+    progress: called when a scene is done.
 
   Returns:
-    The scores. Scenes that cannot be read or fused are in `failed`.
+    The scores, in the order of the scenes. Scenes that cannot be read or
+    fused are in `failed`.
 
   Raises:
-    InputError: if a metric or the toolbox is unknown, or the table cannot be
-      written.
+    InputError: if a metric or the toolbox is unknown, or compares with a
+      true result, or two scenes share a name.
   """
-  names = _prepare(metrics, toolbox=toolbox, output=output)
+  names, notes = choice.choose(metrics, toolbox=toolbox)
+  if choice.needs_truth(names):
+    raise InputError(
+      f'{", ".join(names)} compare with a true result. Fuse first, then score '
+      'the folder of fused pictures (--fused).'
+    )
+  scenes = list(scenes)
+  names, more = _fit(names, scenes, metrics)
+  # One network at a time: it has threads of its own, and needs memory.
+  turn = threading.Lock()
 
   def fuse(scene: Scene, images: list[np.ndarray]) -> np.ndarray:
-    return model.fuse(images, names=[str(path) for path in scene.sources])
+    with turn:
+      return model.fuse(images, names=[str(path) for path in scene.sources])
 
   scores = _score(
-    list(scenes), fuse, metrics=names, toolbox=toolbox, progress=progress
+    scenes, fuse, metrics=names, toolbox=toolbox, progress=progress
   )
-  return _finish(scores, output)
+  return dataclasses.replace(scores, notes=(*notes, *more, *scores.notes))
 
 
-def compare(scores: Mapping[str, Scores]) -> list[Row]:
-  """Means of several models or folders, one row each.
-
-  Only scenes that all of them have count, so that the means are of the same
-  pictures.
-
-  Args:
-    scores: scores by the name of the model or folder.
-
-  Returns:
-    Rows of `model`, `images` (how many count), and metrics.
-
-  Raises:
-    InputError: if they share no scene.
-  """
-  images = [{str(row[IMAGE]) for row in each.rows} for each in scores.values()]
-  shared = set.intersection(*images) if images else set()
-  if not shared:
-    raise InputError(
-      f'{", ".join(scores)} have no scored scene in common. Score them on one '
-      'set of scenes.'
-    )
-  rows: list[Row] = []
-  for name, each in scores.items():
-    kept = tuple(row for row in each.rows if row[IMAGE] in shared)
-    mean = dataclasses.replace(each, rows=kept).mean
-    rows.append({'model': name, 'images': str(len(kept)), **mean})
-  return rows
-
-
-def write_table(path: Path | str, rows: Sequence[Row]) -> None:
-  """Writes rows as CSV with all digits; the file appears when it is whole.
-
-  Args:
-    path: the file. Its folder is made if it is missing.
-    rows: rows of the same columns.
-
-  Raises:
-    InputError: if the file cannot be written.
-  """
-  path = Path(path)
-  check_writable(path.parent)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  with (
-    replacing(path) as temporary,
-    temporary.open('w', newline='', encoding='utf-8') as file,
-  ):
-    writer = csv.DictWriter(file, list(rows[0]), lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(rows)
-
-
-def format_table(rows: Sequence[Row]) -> str:
-  """Rows as text for the terminal: columns aligned, values with 4 digits.
-
-  Args:
-    rows: rows of the same columns, such as `Scores.table`.
-
-  Returns:
-    A heading, a rule and a line per row; empty without rows.
-  """
-  if not rows:
-    return ''
-  columns = list(rows[0])
-  cells = [
-    columns,
-    *([_cell(row[column]) for column in columns] for row in rows),
-  ]
-  widths = [max(len(line[at]) for line in cells) for at in range(len(columns))]
-  text = [isinstance(rows[0][column], str) for column in columns]
-  lines = [
-    '  '.join(
-      cell.ljust(width) if left else cell.rjust(width)
-      for cell, width, left in zip(line, widths, text, strict=True)
-    ).rstrip()
-    for line in cells
-  ]
-  rule = '  '.join('-' * width for width in widths)
-  return '\n'.join([lines[0], rule, *lines[1:]])
-
-
-def _cell(value: str | float) -> str:
-  return value if isinstance(value, str) else f'{value:.4f}'
-
-
-def _prepare(
-  metrics: str | Sequence[str],
+def _scenes_of(
+  fused: Path | str,
+  sources: Sequence[Path | str],
   *,
-  toolbox: str,
-  output: Path | str | None,
-) -> tuple[str, ...]:
-  """Checks names and the output before the work begins."""
-  if output is not None:
-    check_writable(Path(output).parent)
-  return registry.select(metrics, toolbox=toolbox)
+  names: Sequence[str],
+  task: str | None,
+) -> Sequence[Scene]:
+  """The scenes that a folder of fused pictures is about."""
+  if choice.needs_truth(names):
+    if len(sources) != 1:
+      raise InputError(
+        f'{", ".join(names)} compare with the true result. Give its folder, '
+        f'and no other, as the sources; {len(sources)} came.'
+      )
+    return _single(sources[0], with_source=True)
+  if sources:
+    return find_scenes(sources, task=task).scenes
+  if choice.needs_sources(names):
+    needy = [name for name in names if choice.needs_sources([name])]
+    raise InputError(
+      f'{", ".join(needy)} compare with the sources. Name their folders with '
+      '--sources, or choose other metrics.'
+    )
+  return _single(fused, with_source=False)
+
+
+def _single(folder: Path | str, *, with_source: bool) -> list[Scene]:
+  """Each picture of a folder as a scene of its own."""
+  if not Path(folder).is_dir():
+    raise InputError(f'{folder} is no folder. Name a folder of pictures.')
+  images = layouts.list_folder(Path(folder)).images
+  if not images:
+    raise InputError(f'There is no picture in {folder}. Name another folder.')
+  return [
+    Scene(path.stem, path.stem, (path,) if with_source else ())
+    for path in images
+  ]
+
+
+def _fit(
+  names: tuple[str, ...],
+  scenes: Sequence[Scene],
+  metrics: str | Sequence[str],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+  most = max((len(scene.sources) for scene in scenes), default=0)
+  asked = metrics != choice.ALL and choice.ALL not in metrics
+  return choice.fit(names, most=most, asked=asked)
 
 
 def _score(
   scenes: Sequence[Scene],
-  fuse: Callable[[Scene, list[np.ndarray]], np.ndarray],
+  fuse: Fuse,
   *,
   metrics: tuple[str, ...],
   toolbox: str,
-  progress: Progress | None,
+  progress: pool.Progress | None,
 ) -> Scores:
-  rows: list[Row] = []
+  labels = label_scenes(scenes)
+
+  def score(scene: Scene) -> dict[str, float]:
+    images = [read_image(path) for path in scene.sources]
+    fused = fuse(scene, images)
+    return metrics_lib.evaluate(fused, images, metrics=metrics, toolbox=toolbox)
+
+  found = pool.attempt_all(score, scenes, names=labels, progress=progress)
+  rows: dict[str, dict[str, float]] = {}
   failed = []
-  for at, scene in enumerate(scenes):
-    if progress:
-      progress(at, len(scenes), scene.name)
-    try:
-      images = [read_image(path) for path in scene.sources]
-      values = metrics_lib.evaluate(
-        fuse(scene, images), images, metrics=metrics, toolbox=toolbox
-      )
-    except InputError as error:
-      failed.append((scene.name, str(error)))
+  for label, values in zip(labels, found, strict=True):
+    if isinstance(values, InputError):
+      failed.append((label, str(values)))
     else:
-      rows.append({IMAGE: scene.name, **values})
-  return Scores(tuple(rows), tuple(failed), metrics, toolbox)
-
-
-def _finish(scores: Scores, output: Path | str | None) -> Scores:
-  if output is not None and scores.rows:
-    write_table(output, scores.table)
-  return scores
+      rows[label] = values
+  return Scores(
+    tuple({IMAGE: label, **values} for label, values in rows.items()),
+    tuple(failed),
+    metrics,
+    toolbox,
+    find_strange(rows, metrics),
+  )

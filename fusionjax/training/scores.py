@@ -69,9 +69,18 @@ def write_scores(path: Path, scores: Scores, *, metrics: Sequence[str]) -> None:
 
 
 def write_table(
-  path: Path, rows: Sequence[Mapping[str, str]], columns: Sequence[str]
+  path: Path, rows: Sequence[Mapping[str, object]], columns: Sequence[str]
 ) -> None:
-  """Writes rows as CSV under a temporary name, then renames."""
+  """Writes rows as CSV under a temporary name, then renames.
+
+  Args:
+    path: the file. Its folder is made if it is missing.
+    rows: values by column; numbers keep all digits.
+    columns: the first columns; those that only rows have follow.
+
+  Raises:
+    InputError: if the file cannot be written.
+  """
   # Columns of an earlier run with other metrics stay.
   known = dict.fromkeys(columns)
   for row in rows:

@@ -1,6 +1,7 @@
 """Scoring folders and models, end to end on small files."""
 
-import csv
+import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ from PIL import Image
 from fusionjax import metrics
 from fusionjax.data.folder import find_scenes
 from fusionjax.errors import InputError
+from fusionjax.evaluation import choice
 from fusionjax.evaluation import scores as scores_lib
+from fusionjax.metrics import Variant, colour
 
-NAMES = ('en', 'qabf', 'mef_ssim')
+NAMES = ('qw', 'qy', 'mef_ssim')
 
 
 @pytest.fixture
@@ -41,30 +44,25 @@ def _score(tmp_path: Path, **options) -> scores_lib.Scores:
   return scores_lib.score_folder(
     tmp_path / 'fused',
     [tmp_path / 'under', tmp_path / 'over'],
-    metrics=NAMES,
-    **options,
+    **{'metrics': NAMES, **options},
   )
 
 
-def test_a_folder_gives_rows_a_mean_and_a_file(tmp_path, pictures):
-  output = tmp_path / 'out' / 'scores.csv'
+def test_a_folder_gives_rows_in_order_and_a_mean(tmp_path, pictures):
   seen = []
-  scores = _score(
-    tmp_path, output=output, progress=lambda *args: seen.append(args)
-  )
-  assert seen == [(0, 3, 'bay'), (1, 3, 'cliff'), (2, 3, 'dune')]
-  assert scores.failed == ()
+  scores = _score(tmp_path, progress=lambda *args: seen.append(args))
+  assert [done for done, _, _ in seen] == [1, 2, 3]
+  assert {name for _, _, name in seen} == {'bay', 'cliff', 'dune'}
+  assert (scores.failed, scores.notes) == ((), ())
   for row in scores.rows:
     fused, *sources = pictures[row['image']]
     expected = metrics.evaluate(fused, sources, metrics=NAMES)
     assert {name: row[name] for name in NAMES} == expected
-  with output.open(newline='') as file:
-    rows = list(csv.DictReader(file))
-  assert list(rows[0]) == ['image', *NAMES]
-  assert [row['image'] for row in rows] == ['bay', 'cliff', 'dune', 'mean']
-  values = [float(row['qabf']) for row in rows]
-  assert values[-1] == pytest.approx(np.mean(values[:3]), rel=1e-15)
-  assert [path.name for path in output.parent.iterdir()] == ['scores.csv']
+  assert [row['image'] for row in scores.table] == [
+    *('bay', 'cliff', 'dune', 'mean')
+  ]
+  values = [row['qy'] for row in scores.rows]
+  assert scores.mean['qy'] == pytest.approx(np.mean(values), rel=1e-15)
 
 
 def test_bad_pictures_are_named_and_the_rest_is_scored(tmp_path, pictures):
@@ -80,13 +78,90 @@ def test_bad_pictures_are_named_and_the_rest_is_scored(tmp_path, pictures):
   assert 'no picture bay.*' in dict(_score(tmp_path).failed)['bay']
 
 
-def test_names_and_output_are_checked_before_the_work(tmp_path, pictures):
+def test_grey_against_colour_is_scored_by_the_rule(tmp_path, pictures):
+  _, under, over = pictures['bay']
+  grey = under[..., 0]
+  for folder in ('under', 'fused'):
+    for path in (tmp_path / folder).iterdir():
+      path.unlink()
+  Image.fromarray(grey).save(tmp_path / 'under' / 'bay.png')
+  Image.fromarray(over).save(tmp_path / 'fused' / 'bay.png')
+  scores = _score(tmp_path, metrics='ssim', toolbox='vifb')
+  assert scores.rows[0]['ssim'] == pytest.approx(
+    metrics.evaluate(over, [grey, over], metrics='ssim', toolbox='vifb')['ssim']
+  )
+
+
+def test_names_are_checked_before_the_work(tmp_path, pictures):
   with pytest.raises(InputError, match='Unknown toolbox'):
     _score(tmp_path, toolbox='mefbb')
-  with pytest.raises(InputError, match='cannot be written'):
-    _score(tmp_path, output=tmp_path / 'fused' / 'bay.png' / 'scores.csv')
   with pytest.raises(InputError, match='There is no folder'):
     scores_lib.score_folder(tmp_path / 'fused', [tmp_path / 'absent'])
+
+
+def test_metrics_of_the_fused_picture_need_no_sources(tmp_path, pictures):
+  scores = scores_lib.score_folder(tmp_path / 'fused', metrics='piqe')
+  assert [row['image'] for row in scores.rows] == ['bay', 'cliff', 'dune']
+  fused = pictures['bay'][0]
+  assert (
+    scores.rows[0]['piqe']
+    == metrics.evaluate(fused, [], metrics='piqe')['piqe']
+  )
+  with pytest.raises(InputError, match='qw compare with the sources'):
+    scores_lib.score_folder(tmp_path / 'fused', metrics=('piqe', 'qw'))
+  with pytest.raises(InputError, match='no picture in'):
+    scores_lib.score_folder(tmp_path, metrics='piqe')
+
+
+def _add_reference_metric(monkeypatch) -> None:
+  """A metric of a true result: the mean square of the difference."""
+
+  def error(fused, sources, *, size=None):
+    difference = fused - sources[0]
+    return (difference * difference).sum()
+
+  row = dataclasses.replace(
+    metrics.METRICS['mef_ssim'],
+    name='error',
+    sources=(1, 1),
+    min_size=1,
+    values='stored',
+    reference=True,
+    variants={'mefb': Variant(error, colour.GREY)},
+  )
+  monkeypatch.setitem(metrics.METRICS, 'error', row)
+
+
+def test_metrics_of_a_true_result(tmp_path, pictures, monkeypatch):
+  _add_reference_metric(monkeypatch)
+  truth = tmp_path / 'truth'
+  truth.mkdir()
+  np.save(truth / 'a.npy', np.full((8, 9), 0.25, np.float32))
+  (tmp_path / 'hdr').mkdir()
+  np.save(tmp_path / 'hdr' / 'a_ours.npy', np.full((8, 9), 0.5, np.float32))
+  scores = scores_lib.score_folder(
+    tmp_path / 'hdr', [truth], metrics=['error'], toolbox='mefb'
+  )
+  assert scores.rows[0]['image'] == 'a'
+  assert scores.rows[0]['error'] == pytest.approx(0.0625 * 72)
+  with pytest.raises(InputError, match='Give its folder'):
+    scores_lib.score_folder(
+      tmp_path / 'hdr', [truth, tmp_path / 'over'], metrics=['error']
+    )
+  with pytest.raises(InputError, match='two runs'):
+    _score(tmp_path, metrics=('qw', 'error'))
+  names, notes = choice.choose('all', toolbox='mefb')
+  assert 'error' not in names and 'qw' in names
+  assert 'error, which compare with a true result' in notes[0]
+
+
+def test_all_leaves_out_what_takes_fewer_sources():
+  assert metrics.METRICS['qc'].sources == (2, 2)
+  assert choice.fit(('qw', 'qc'), most=2, asked=False) == (('qw', 'qc'), ())
+  assert choice.fit(('qw', 'qc'), most=5, asked=True) == (('qw', 'qc'), ())
+  kept, notes = choice.fit(('qw', 'qc'), most=5, asked=False)
+  assert kept == ('qw',)
+  assert notes == ('Left out: qc, which take fewer sources than the 5 here.',)
 
 
 class _Average:
@@ -100,10 +175,7 @@ class _Average:
 
 def test_a_model_is_scored_scene_by_scene(tmp_path, pictures):
   found = find_scenes([tmp_path / 'under', tmp_path / 'over'])
-  output = tmp_path / 'model.csv'
-  scores = scores_lib.score_model(
-    _Average(), found.scenes, metrics=NAMES, output=output
-  )
+  scores = scores_lib.score_model(_Average(), found.scenes, metrics=NAMES)
   assert [row['image'] for row in scores.rows] == ['bay', 'dune']
   assert 'cliff.png' in dict(scores.failed)['cliff']
   _, *sources = pictures['bay']
@@ -112,30 +184,12 @@ def test_a_model_is_scored_scene_by_scene(tmp_path, pictures):
     'image': 'bay',
     **metrics.evaluate(fused, sources, metrics=NAMES),
   }
-  assert output.read_text().splitlines()[-1].startswith('mean,')
 
 
-def test_models_are_compared_on_the_scenes_they_share(tmp_path, pictures):
-  found = find_scenes([tmp_path / 'under', tmp_path / 'over'])
-  average = scores_lib.score_model(_Average(), found.scenes, metrics=NAMES)
-  folder = _score(tmp_path)
-  rows = scores_lib.compare({'average': average, 'folder': folder})
-  assert [row['model'] for row in rows] == ['average', 'folder']
-  assert {row['images'] for row in rows} == {'2'}
-  both = [row['en'] for row in folder.rows if row['image'] != 'cliff']
-  assert rows[1]['en'] == pytest.approx(np.mean(both))
-  with pytest.raises(InputError, match='no scored scene in common'):
-    scores_lib.compare(
-      {'a': average, 'b': scores_lib.Scores((), (), NAMES, 'mefb')}
-    )
-
-
-def test_a_table_lines_up():
-  rows = [{'image': 'a', 'en': 7.0}, {'image': 'longer', 'en': 12.34567}]
-  assert scores_lib.format_table(rows).splitlines() == [
-    'image        en',
-    '------  -------',
-    'a        7.0000',
-    'longer  12.3457',
-  ]
-  assert scores_lib.format_table([]) == ''
+def test_values_that_are_no_numbers_are_named():
+  scores = {'a': {'qy': 0.5}, 'b': {'qy': math.nan}, 'c': {'qy': math.inf}}
+  assert scores_lib.find_strange(scores, ['qy']) == (
+    'qy is no finite number in b, c; its mean includes that.',
+  )
+  assert math.isnan(scores_lib.mean_of(scores.values(), ['qy'])['qy'])
+  assert scores_lib.find_strange({'a': {'qy': 0.5}}, ['qy']) == ()

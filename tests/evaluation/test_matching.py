@@ -6,7 +6,7 @@ import pytest
 
 from fusionjax.data.scenes import Scene
 from fusionjax.errors import InputError
-from fusionjax.evaluation.matching import match_fused
+from fusionjax.evaluation.matching import label_scenes, match_fused
 
 
 def _scenes(*names: str, split: str = '') -> list[Scene]:
@@ -52,6 +52,14 @@ def test_splits_with_equal_names_have_folders(tmp_path):
   scenes = [*_scenes('a', split='train'), *_scenes('a', split='test')]
   pairs = match_fused(tmp_path, scenes).pairs
   assert [path.parent.name for _, path in pairs] == ['train', 'test']
+
+
+def test_scenes_that_cannot_be_told_apart():
+  twice = [*_scenes('a', split='train'), *_scenes('A', 'b', split='test')]
+  assert label_scenes(twice) == ['train/a', 'test/A', 'test/b']
+  assert label_scenes(_scenes('a', 'b')) == ['a', 'b']
+  with pytest.raises(InputError, match='2 scenes are called test/a'):
+    label_scenes([*twice, *_scenes('a', split='test')])
 
 
 def test_nothing_fits(tmp_path):
