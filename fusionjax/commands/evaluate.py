@@ -1,6 +1,7 @@
 """`fusionjax evaluate`: scores of fused images, or of a model."""
 
 import argparse
+import dataclasses
 from typing import TYPE_CHECKING
 
 from fusionjax.commands import console
@@ -99,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
     for path in args.output:
       tables.write_scores(path, scores)
     terminal.print_scores(scores, outputs=args.output)
+    for path in args.output:
+      print(f'{path}: {len(scores.rows)} images, and their mean')
   for note in scores.notes:
     print(note)
   return console.SOME_FAILED if scores.failed else console.DONE
@@ -135,10 +138,12 @@ def _score(args: argparse.Namespace, progress: 'Progress | None') -> 'Scores':
   model = load_model(args.model, like=args.like)
   found = find_scenes(args.sources, task=args.task or model.task)
   print(found.describe())
-  return scores_lib.score_model(
+  scores = scores_lib.score_model(
     model,
     found.scenes,
     metrics=metrics,
     toolbox=args.toolbox,
     progress=progress,
   )
+  left_out = scores_lib.list_left_out(found)
+  return dataclasses.replace(scores, failed=(*left_out, *scores.failed))

@@ -83,8 +83,8 @@ def print_scores(scores: Scores, *, outputs: Sequence[str]) -> None:
     title = Text(METRICS[name].title)
     means.add_row(_label(console, name), title, tables.format_value(value))
   console.print(means)
-  where = ' and '.join(outputs) or 'a file: give -o scores.csv'
-  _say(console, f'The values of each image are for {where}.')
+  if not outputs:
+    _say(console, 'For the values of each image give -o scores.csv.')
 
 
 def print_report(report: Report) -> None:

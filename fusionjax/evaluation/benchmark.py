@@ -28,7 +28,11 @@ from fusionjax.evaluation.contenders import Contender
 from fusionjax.evaluation.journal import Journal, stamp
 from fusionjax.evaluation.matching import label_scenes
 from fusionjax.evaluation.result import Method, Report, Scene
-from fusionjax.evaluation.scores import find_strange, mean_of
+from fusionjax.evaluation.scores import (
+  find_strange,
+  list_left_out,
+  mean_of,
+)
 from fusionjax.inference import writing
 
 JOURNAL = '.journal.jsonl'
@@ -346,8 +350,15 @@ def _take(
   if limit is not None and limit < len(scenes):
     which = f'the first {limit} of {which}'
     scenes = scenes[:limit]
-  notes = [f'{which[0].upper()}{which[1:]}; {row.scenes} were published.']
-  return scenes, tuple(notes) if len(scenes) != row.scenes else ()
+  notes = []
+  if len(scenes) != row.scenes:
+    notes.append(f'{which[0].upper()}{which[1:]}; {row.scenes} were published.')
+  unpaired = list_left_out(found)
+  if unpaired:
+    names = ', '.join(Path(path).name for path, _ in unpaired[:3])
+    more = f' and {len(unpaired) - 3} more' if len(unpaired) > 3 else ''
+    notes.append(f'Images of the data in no scene: {names}{more}.')
+  return scenes, tuple(notes)
 
 
 def _name_scenes(

@@ -17,10 +17,12 @@ class Matches:
   Attributes:
     pairs: scenes with their fused pictures, in the order of the scenes.
     failed: (scene, why) for those without exactly one picture.
+    unused: pictures that fit no scene.
   """
 
   pairs: tuple[tuple[Scene, Path], ...]
   failed: tuple[tuple[str, str], ...]
+  unused: tuple[Path, ...] = ()
 
 
 def match_fused(folder: Path | str, scenes: Sequence[Scene]) -> Matches:
@@ -54,8 +56,10 @@ def match_fused(folder: Path | str, scenes: Sequence[Scene]) -> Matches:
     home = folder / label[: -len(scene.name)]
     homes.setdefault(home, []).append((label, scene))
   pairs, failed = [], []
+  unused: list[Path] = []
   for home, members in homes.items():
-    fits = _fits(home, [scene.name for _, scene in members])
+    fits, rest = _fits(home, [scene.name for _, scene in members])
+    unused += rest
     for label, scene in members:
       files = fits[scene.name.casefold()]
       if len(files) == 1:
@@ -68,7 +72,7 @@ def match_fused(folder: Path | str, scenes: Sequence[Scene]) -> Matches:
       if failed
       else f'There is no scene to match with {folder}.'
     )
-  return Matches(tuple(pairs), tuple(failed))
+  return Matches(tuple(pairs), tuple(failed), tuple(unused))
 
 
 def label_scenes(scenes: Sequence[Scene]) -> list[str]:
@@ -111,12 +115,18 @@ def _distinct(names: Sequence[str]) -> bool:
   return len({name.casefold() for name in names}) == len(names)
 
 
-def _fits(folder: Path, names: Sequence[str]) -> Mapping[str, list[Path]]:
-  """Pictures by the scene that they fit, a full match before a prefix."""
+def _fits(
+  folder: Path, names: Sequence[str]
+) -> tuple[Mapping[str, list[Path]], list[Path]]:
+  """Pictures by the scene that they fit, a full match before a prefix.
+
+  And those that fit none.
+  """
   files = sorted(folder.iterdir()) if folder.is_dir() else []
   by_length = sorted((name.casefold() for name in names), key=len)[::-1]
   whole: dict[str, list[Path]] = collections.defaultdict(list)
   begun: dict[str, list[Path]] = collections.defaultdict(list)
+  unused = []
   for file in files:
     if file.suffix.lower() not in IMAGE_SUFFIXES or file.name[0] == '.':
       continue
@@ -128,7 +138,9 @@ def _fits(folder: Path, names: Sequence[str]) -> Mapping[str, list[Path]]:
       if stem.startswith(name) and not stem[len(name)].isalnum():
         begun[name].append(file)
         break
-  return {name: whole[name] or begun[name] for name in by_length}
+    else:
+      unused.append(file)
+  return {name: whole[name] or begun[name] for name in by_length}, unused
 
 
 def _why(folder: Path, name: str, files: Sequence[Path]) -> str:

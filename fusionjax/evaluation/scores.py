@@ -10,8 +10,8 @@ import numpy as np
 from fusionjax import metrics as metrics_lib
 from fusionjax.data import layouts
 from fusionjax.data.folder import find_scenes
-from fusionjax.data.images import read_image
-from fusionjax.data.scenes import Scene
+from fusionjax.data.images import IMAGE_SUFFIXES, read_image
+from fusionjax.data.scenes import Found, Scene
 from fusionjax.errors import InputError
 from fusionjax.evaluation import choice, pool
 from fusionjax.evaluation.matching import label_scenes, match_fused
@@ -22,6 +22,8 @@ MEAN = 'mean'
 
 # A line of a table: `image` -> name, then metric -> value.
 Row = Mapping[str, str | float]
+# (what, why) of what could not be scored.
+Failures = tuple[tuple[str, str], ...]
 # From a scene and its source images to the fused picture.
 Fuse = Callable[[Scene, list[np.ndarray]], np.ndarray]
 
@@ -138,10 +140,12 @@ def score_folder(
       fits a scene.
   """
   names, notes = choice.choose(metrics, toolbox=toolbox)
-  scenes = _scenes_of(fused, sources, names=names, task=task)
+  scenes, left_out = _scenes_of(fused, sources, names=names, task=task)
   names, more = _fit(names, scenes, metrics)
   matches = match_fused(fused, scenes)
   pictures = dict(matches.pairs)
+  if matches.unused:
+    more = (*more, f'In no scene: {_list(matches.unused)}.')
 
   def fuse(scene: Scene, images: list[np.ndarray]) -> np.ndarray:
     return read_image(pictures[scene])
@@ -151,7 +155,7 @@ def score_folder(
   )
   return dataclasses.replace(
     scores,
-    failed=(*matches.failed, *scores.failed),
+    failed=(*left_out, *matches.failed, *scores.failed),
     notes=(*notes, *more, *scores.notes),
   )
 
@@ -208,24 +212,43 @@ def _scenes_of(
   *,
   names: Sequence[str],
   task: str | None,
-) -> Sequence[Scene]:
-  """The scenes that a folder of fused pictures is about."""
+) -> tuple[Sequence[Scene], Failures]:
+  """The scenes that a folder of fused pictures is about; what is in none."""
   if choice.needs_truth(names):
     if len(sources) != 1:
       raise InputError(
         f'{", ".join(names)} compare with the true result. Give its folder, '
         f'and no other, as the sources; {len(sources)} came.'
       )
-    return _single(sources[0], with_source=True)
+    return _single(sources[0], with_source=True), ()
   if sources:
-    return find_scenes(sources, task=task).scenes
+    found = find_scenes(sources, task=task)
+    return found.scenes, list_left_out(found)
   if choice.needs_sources(names):
     needy = [name for name in names if choice.needs_sources([name])]
     raise InputError(
       f'{", ".join(needy)} compare with the sources. Name their folders with '
       '--sources, or choose other metrics.'
     )
-  return _single(fused, with_source=False)
+  return _single(fused, with_source=False), ()
+
+
+def list_left_out(found: Found) -> Failures:
+  """The images of a search for scenes that are in no scene, and why.
+
+  Args:
+    found: what was found.
+  """
+  return tuple(
+    (str(path), why)
+    for path, why in found.left_out
+    if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES
+  )
+
+
+def _list(paths: Sequence[Path]) -> str:
+  more = f' and {len(paths) - 3} more' if len(paths) > 3 else ''
+  return ', '.join(path.name for path in paths[:3]) + more
 
 
 def _single(folder: Path | str, *, with_source: bool) -> list[Scene]:

@@ -78,6 +78,16 @@ def test_bad_pictures_are_named_and_the_rest_is_scored(tmp_path, pictures):
   assert 'no picture bay.*' in dict(_score(tmp_path).failed)['bay']
 
 
+def test_what_has_no_partner_is_named(tmp_path, pictures):
+  (tmp_path / 'over' / 'bay.png').unlink()
+  scores = _score(tmp_path)
+  assert [row['image'] for row in scores.rows] == ['cliff', 'dune']
+  ((path, why),) = scores.failed
+  assert path == str(tmp_path / 'under' / 'bay.png')
+  assert 'over' in why
+  assert scores.notes == ('In no scene: bay.png.',)
+
+
 def test_grey_against_colour_is_scored_by_the_rule(tmp_path, pictures):
   _, under, over = pictures['bay']
   grey = under[..., 0]

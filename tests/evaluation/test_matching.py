@@ -35,6 +35,7 @@ def test_whole_names_prefixes_and_case(tmp_path):
     'Door': 'Door.png',
   }
   assert matches.failed == ()
+  assert [path.name for path in matches.unused] == ['Arnold.png']
 
 
 def test_missing_and_doubtful_pictures_are_named(tmp_path):
