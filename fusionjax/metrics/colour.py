@@ -2,7 +2,10 @@
 
 A rule takes pictures of shape [h, w] or [h, w, 3] in 0..255 and gives the
 planes that belong together, [n, h, w] with n = 1 or 3. The value of a metric
-is the mean over the n planes.
+is the mean over the n planes. The metrics that look at a whole picture at
+once get it as the one plane, [1, 3, h, w] or [1, h, w, 3].
+
+Planes of uint8 pictures are uint8: canvases stay small.
 """
 
 import dataclasses
@@ -40,13 +43,13 @@ def rgb2gray(picture: Array) -> Array:
   """
   if picture.ndim == 2:
     return picture
-  red, green, blue = jnp.moveaxis(picture, -1, 0)
+  red, green, blue = _channels_as_floats(picture)
   grey = (
     0.298936021293775 * red
     + 0.587043074451121 * green
     + 0.114020904255103 * blue
   )
-  return jnp.floor(grey + 0.5)
+  return _levels(jnp.floor(grey + 0.5), like=picture)
 
 
 def rgb2gray_opencv(picture: Array) -> Array:
@@ -60,14 +63,27 @@ def rgb2gray_opencv(picture: Array) -> Array:
   """
   if picture.ndim == 2:
     return picture
-  red, green, blue = jnp.moveaxis(picture, -1, 0)
+  red, green, blue = _channels_as_floats(picture)
   # In thousandths, which are exact: one pixel in a thousand lies half-way
   # between two levels and goes to the even one, as NumPy rounds it.
   thousandths = 299 * red + 587 * green + 114 * blue
   level = jnp.floor((thousandths + 0.5) / 1000)
   rest = thousandths - 1000 * level
   up = (rest > 500) | ((rest == 500) & (level % 2 == 1))
-  return level + up.astype(level.dtype)
+  return _levels(level + up.astype(level.dtype), like=picture)
+
+
+def _channels_as_floats(picture: Array) -> Array:
+  """[3, h, w]; arithmetic on uint8 would wrap around."""
+  channels = jnp.moveaxis(picture, -1, 0)
+  if jnp.issubdtype(picture.dtype, jnp.inexact):
+    return channels
+  return channels.astype(jnp.result_type(float))
+
+
+def _levels(grey: Array, *, like: Array) -> Array:
+  """Whole levels in the dtype of the picture that they come from."""
+  return grey.astype(like.dtype)
 
 
 def _grey(
@@ -104,6 +120,28 @@ def _red(picture: Array) -> Array:
   return picture[..., 0]
 
 
+def _together(fused: Array, sources: Sequence[Array]) -> Planes:
+  pictures = [
+    each[None] if each.ndim == 2 else jnp.moveaxis(each, -1, 0)
+    for each in (fused, *sources)
+  ]
+  most = max(each.shape[0] for each in pictures)
+  # A grey picture stands beside each of the channels.
+  stacks = [
+    jnp.broadcast_to(each, (most, *each.shape[1:]))[None] for each in pictures
+  ]
+  return stacks[0], tuple(stacks[1:])
+
+
+def _result_alone(fused: Array, sources: Sequence[Array]) -> Planes:
+  del sources
+  return _together(fused, ())
+
+
+def _as_stored(fused: Array, sources: Sequence[Array]) -> Planes:
+  return fused[None], tuple(source[None] for source in sources)
+
+
 # MEFB and VIFB. A grey source beside colour ones is VIFB's infrared image; the
 # MEFB code fails there. Between grey sources a colour result counts by its
 # red channel alone.
@@ -120,3 +158,9 @@ GREY = Rule('grey', functools.partial(_grey, convert=rgb2gray))
 GREY_OPENCV = Rule(
   'grey (OpenCV)', functools.partial(_grey, convert=rgb2gray_opencv)
 )
+# All channels of a picture at once, [1, channels, h, w].
+TOGETHER = Rule('R, G, B together', _together)
+# The same where the sources say nothing about the channels.
+RESULT_TOGETHER = Rule('R, G, B side by side', _result_alone)
+# Pictures as they are, [1, h, w] or [1, h, w, 3].
+AS_STORED = Rule('all channels together', _as_stored)

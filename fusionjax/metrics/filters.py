@@ -4,16 +4,12 @@ import functools
 import math
 import operator
 from collections.abc import Sequence
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 Array = jax.Array
-Border = Literal['zero', 'replicate']
-
-_PAD_MODES = {'zero': 'constant', 'replicate': 'edge'}
 
 
 def slide(planes: Array, taps: Sequence[float], *, axis: int) -> Array:
@@ -60,20 +56,33 @@ def gaussian_taps(size: int, sigma: float) -> tuple[float, ...]:
   return tuple(sample / total for sample in samples)
 
 
-def sobel(planes: Array, *, border: Border) -> tuple[Array, Array]:
-  """Sobel derivatives of the size of the input, unnormalised.
+def sobel(planes: Array) -> tuple[Array, Array]:
+  """Sobel derivatives, unnormalised, valid positions.
 
   Args:
     planes: [..., h, w] planes.
-    border: what stands outside the picture.
 
   Returns:
     Correlations with [-1 0 1; -2 0 2; -1 0 1] and with its transpose, both
-    [..., h, w]: positive where the planes rise to the right and downwards.
+    [..., h - 2, w - 2]: positive where the planes rise to the right and
+    downwards.
   """
-  margin = [(0, 0)] * (planes.ndim - 2) + [(1, 1), (1, 1)]
-  padded = jnp.pad(planes, margin, mode=_PAD_MODES[border])
   smooth, rise = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)
-  horizontal = slide(slide(padded, smooth, axis=-2), rise, axis=-1)
-  vertical = slide(slide(padded, rise, axis=-2), smooth, axis=-1)
+  horizontal = slide(slide(planes, smooth, axis=-2), rise, axis=-1)
+  vertical = slide(slide(planes, rise, axis=-2), smooth, axis=-1)
   return horizontal, vertical
+
+
+def magnitude(right: Array, down: Array) -> Array:
+  """Length of gradients; its derivative is 0, not NaN, where they vanish.
+
+  Args:
+    right: derivatives along the width.
+    down: derivatives along the height, of the same shape.
+
+  Returns:
+    sqrt(right^2 + down^2).
+  """
+  squares = right * right + down * down
+  there = squares > 0
+  return jnp.where(there, jnp.sqrt(jnp.where(there, squares, 1)), 0)

@@ -1,24 +1,27 @@
-"""Metrics from local derivatives. Planes are [h, w] floats in 0..255."""
+"""Metrics from differences of neighbours and from the spread of the levels.
+
+Planes are [h, w] in 0..255, uint8 or float.
+"""
 
 import math
-from collections.abc import Sequence
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
-from fusionjax.metrics import filters
+from fusionjax.metrics import filters, tiles
+from fusionjax.metrics.edges import qabf as qabf
 
 Array = jax.Array
 
-# MEFB and VIFB multiply 0..255 images by 255 once more before the Sobel
-# filter. Ratios and angles do not see it, the branch of ties does.
-_TIE_SCALES = {'mefb': 255.0, 'vifb': 255.0, 'lt': 1.0}
-# What the corrected Zheng Liu toolbox puts in the place of a zero.
-_MFIF_ZERO = 1e-5
 
-
-def ag(fused: Array, *, divisor: Literal['inner', 'all'] = 'inner') -> Array:
+def ag(
+  fused: Array,
+  *,
+  size: tiles.Size | None = None,
+  divisor: Literal['inner', 'all'] = 'inner',
+) -> Array:
   """Average gradient: AG = sum sqrt((dx^2 + dy^2) / 2) / ((h - 1)(w - 1)).
 
   Derivatives are central, one-sided at the borders, and the sum goes over
@@ -27,116 +30,153 @@ def ag(fused: Array, *, divisor: Literal['inner', 'all'] = 'inner') -> Array:
 
   Args:
     fused: [h, w] fused plane in 0..255, h and w at least 2.
+    size: height and width of the picture, if it is the top left of the plane.
     divisor: `inner` divides by (h - 1)(w - 1) as MEFB, VIFB and LT do, `all`
       by h w as CDDFuse does.
 
   Returns:
-    Scalar of 0 or more, in grey levels per pixel.
+    Scalar of 0 or more, in grey levels per pixel; infinite or NaN for a
+    picture of one row or column.
 
   References:
     Cui et al., Optics Communications 2015.
   """
-  height, width = fused.shape
-  count = height * width if divisor == 'all' else (height - 1) * (width - 1)
-  down, right = jnp.gradient(fused)
-  return jnp.sum(jnp.sqrt((right**2 + down**2) / 2)) / count
+  height, width = tiles.extent(fused, size)
+
+  def of_tile(tile: Array, place: tiles.Place) -> Array:
+    plane = tile[0]
+    right = filters.slide(plane[1:-1], (-1.0, 0.0, 1.0), axis=-1)
+    down = filters.slide(plane[:, 1:-1], (-1.0, 0.0, 1.0), axis=-2)
+    # At a border the outer neighbour is the pixel itself: the difference is
+    # one step wide, not two.
+    right = right * _per_step(place.columns, width, right.dtype)
+    down = down * _per_step(place.rows, height, down.dtype)
+    return filters.magnitude(right, down) / math.sqrt(2)
+
+  total = tiles.total(
+    of_tile, jnp.stack([fused]), size=size, window=3, border='replicate'
+  )
+  if divisor == 'inner':
+    height, width = height - 1, width - 1
+  return total / tiles.pixels((height, width), total.dtype)
 
 
-def qabf(
-  fused: Array,
-  sources: Sequence[Array],
-  *,
-  toolbox: Literal['mefb', 'vifb', 'lt', 'mfif'] = 'mefb',
-) -> Array:
-  """Q^AB/F: how much of the sources' edges the fused image keeps.
+def ei(fused: Array, *, size: tiles.Size | None = None) -> Array:
+  """Edge intensity: EI = mean sqrt(sx^2 + sy^2) of the Sobel derivatives.
 
-  With g and a the strength and orientation of the Sobel edges, G the ratio
-  of the weaker to the stronger of g and g_F and A = 1 - |a - a_F| / (pi / 2):
-  Q = 0.9994 / (1 + exp(-15 (G - 0.5))) 0.9879 / (1 + exp(-22 (A - 0.8))),
-  Q^AB/F = sum_S sum_x Q_S g_S / sum_S sum_x g_S.
+  The derivatives are unnormalised, edge pixels are repeated.
 
   Args:
     fused: [h, w] fused plane in 0..255.
-    sources: [h, w] planes in 0..255, two in the paper; more add their terms.
-    toolbox: whose treatment of ties and zeros: in MEFB, VIFB and LT a tie has
-      G = g_F, which saturates, instead of 1; MFIF replaces zeros by 1e-5.
+    size: height and width of the picture, if it is the top left of the plane.
 
   Returns:
-    Scalar in 0..1; NaN where the sources have no edge to keep, as in pictures
-    of zeros: the zero border is an edge of any other flat one.
+    Scalar of 0 or more, in eighths of grey levels per pixel.
 
   References:
-    Xydeas, Petrovic, Objective image fusion performance measure, Electronics
-    Letters 2000; MFIF's is `Q_G` of Liu et al., TPAMI 2012.
+    Rajalingam and Priya, IJESI 2018, as MEFB and VIFB have it.
   """
-  if toolbox == 'mfif':
-    pairs = _edge_agreement_mfif(fused, sources)
-  else:
-    pairs = _edge_agreement(fused, sources, tie_scale=_TIE_SCALES[toolbox])
-  qualities = jnp.stack([quality for quality, _ in pairs])
-  weights = jnp.stack([weight for _, weight in pairs])
-  return jnp.sum(qualities * weights) / jnp.sum(weights)
+
+  def of_tile(tile: Array, place: tiles.Place) -> Array:
+    del place
+    right, down = filters.sobel(tile[0])
+    return filters.magnitude(right, down)
+
+  total = tiles.total(
+    of_tile, jnp.stack([fused]), size=size, window=3, border='replicate'
+  )
+  return total / tiles.pixels(tiles.extent(fused, size), total.dtype)
 
 
-def _edge_agreement(
-  fused: Array, sources: Sequence[Array], *, tie_scale: float
-) -> list[tuple[Array, Array]]:
-  """Per source, quality and weight of every pixel, as MEFB, VIFB and LT."""
-  strength_fused, angle_fused = _edges(fused)
-  pairs = []
-  for source in sources:
-    strength, angle = _edges(source)
-    weaker = jnp.minimum(strength, strength_fused)
-    stronger = jnp.maximum(strength, strength_fused)
-    tie = strength == strength_fused
-    # The published code gives a tie g_F itself, not 1: it saturates unless
-    # both are 0, and there the weight is 0 too.
-    ratio = jnp.where(
-      tie, strength_fused * tie_scale, weaker / jnp.where(tie, 1, stronger)
-    )
-    pairs.append((_edge_quality(ratio, angle - angle_fused), strength))
-  return pairs
+def sf(
+  fused: Array,
+  *,
+  size: tiles.Size | None = None,
+  divisor: Literal['all', 'own'] = 'all',
+) -> Array:
+  """Spatial frequency: SF = sqrt(RF^2 + CF^2).
+
+  RF^2 is the mean of the squared differences of horizontal neighbours, CF^2
+  that of vertical ones.
+
+  Args:
+    fused: [h, w] fused plane in 0..255; or [n, h, w], planes that VIFB's code
+      takes for one picture, side by side: the differences across the n - 1
+      seams count.
+    size: height and width of the picture, if it is the top left of the planes.
+    divisor: `all` divides both sums by the number of pixels as MEFB and VIFB
+      do, `own` each by the number of its differences as LT and CDDFuse do.
+
+  Returns:
+    Scalar of 0 or more, in grey levels; with `own`, NaN for a picture of one
+    row or column.
+
+  References:
+    Eskicioglu and Fisher, Image quality measures and their performance, IEEE
+    Transactions on Communications 1995.
+  """
+  planes = jnp.asarray(fused) if fused.ndim == 3 else jnp.stack([fused])
+  height, width = tiles.extent(planes, size)
+
+  def of_tile(tile: Array, place: tiles.Place) -> tuple[Array, Array]:
+    del place
+    # Beyond the last row and column their own values stand, and the
+    # difference is 0.
+    right = tile[:, :-1, 1:] - tile[:, :-1, :-1]
+    down = tile[:, 1:, :-1] - tile[:, :-1, :-1]
+    return jnp.sum(right * right, axis=0), jnp.sum(down * down, axis=0)
+
+  rows, columns = tiles.total(
+    of_tile, planes, size=size, window=2, border='replicate'
+  )
+  count = planes.shape[0]
+  if count > 1:
+    rows = rows + _seams(planes, (height, width), rows.dtype)
+  along, across = (height, count * width), (height, count * width)
+  if divisor == 'own':
+    along, across = (height, count * width - 1), (height - 1, count * width)
+  return jnp.sqrt(
+    rows / tiles.pixels(along, rows.dtype)
+    + columns / tiles.pixels(across, columns.dtype)
+  )
 
 
-def _edges(plane: Array) -> tuple[Array, Array]:
-  """Strength and orientation in [-pi / 2, pi / 2] of the Sobel edges."""
-  right, down = filters.sobel(plane, border='zero')
-  flat = right == 0
-  # MATLAB's conv2 flips the kernels, which turns the sign of one of the two:
-  # it is seen only beside the fixed pi / 2 of a derivative that is zero.
-  angle = jnp.arctan(-down / jnp.where(flat, 1, right))
-  angle = jnp.where(flat, math.pi / 2, angle)
-  return jnp.sqrt(right**2 + down**2), angle
+def sd(fused: Array, *, size: tiles.Size | None = None) -> Array:
+  """Standard deviation of the levels, of the population (divided by h w).
+
+  Args:
+    fused: [h, w] fused plane in 0..255.
+    size: height and width of the picture, if it is the top left of the plane.
+
+  Returns:
+    Scalar in 0..127.5, in grey levels.
+
+  References:
+    The textbook's; VIFB calls it `Variance`.
+  """
+  plane = jnp.stack([fused])
+  total = tiles.total(lambda tile, place: tile[0], plane, size=size)
+  count = tiles.pixels(tiles.extent(fused, size), total.dtype)
+  mean = total / count
+
+  # Not E[x^2] - E[x]^2, which loses the digits of a faint picture.
+  def of_tile(tile: Array, place: tiles.Place) -> Array:
+    del place
+    return (tile[0] - mean) ** 2
+
+  return jnp.sqrt(tiles.total(of_tile, plane, size=size) / count)
 
 
-def _edge_agreement_mfif(
-  fused: Array, sources: Sequence[Array]
-) -> list[tuple[Array, Array]]:
-  """Per source, quality and weight of every pixel, as the MFIF toolbox."""
-  strength_fused, angle_fused = _edges_mfif(fused)
-  pairs = []
-  for source in sources:
-    strength, angle = _edges_mfif(source)
-    loses = strength > strength_fused
-    strength = jnp.where(strength == 0, _MFIF_ZERO, strength)
-    lost = strength_fused / strength
-    # Replaced here, once: the first source meets the true zeros of the fused
-    # image above, every later one their replacement.
-    strength_fused = jnp.where(strength_fused == 0, _MFIF_ZERO, strength_fused)
-    ratio = jnp.where(loses, lost, strength / strength_fused)
-    pairs.append((_edge_quality(ratio, angle - angle_fused), strength))
-  return pairs
+def _per_step(at: Array, side: int | Array, dtype: jnp.dtype) -> Array:
+  """What the difference of the two neighbours of a pixel is multiplied by."""
+  last = jnp.asarray(side - 1, jnp.int32)
+  return jnp.where((at == 0) | (at == last), 1, 0.5).astype(dtype)
 
 
-def _edges_mfif(plane: Array) -> tuple[Array, Array]:
-  right, down = filters.sobel(plane, border='zero')
-  angle = jnp.arctan(down / jnp.where(right == 0, _MFIF_ZERO, right))
-  return jnp.sqrt(right**2 + down**2), angle
-
-
-def _edge_quality(ratio: Array, turn: Array) -> Array:
-  """Xydeas and Petrovic's product of two logistic curves."""
-  alignment = 1 - jnp.abs(turn) / (math.pi / 2)
-  of_strength = 0.9994 / (1 + jnp.exp(-15 * (ratio - 0.5)))
-  of_angle = 0.9879 / (1 + jnp.exp(-22 * (alignment - 0.8)))
-  return of_strength * of_angle
+def _seams(planes: Array, size: tiles.Size, dtype: jnp.dtype) -> Array:
+  """Squared differences where the planes meet, side by side."""
+  height, width = (jnp.asarray(side, jnp.int32) for side in size)
+  last = lax.dynamic_index_in_dim(planes, width - 1, axis=-1, keepdims=False)
+  steps = planes[1:, :, 0].astype(dtype) - last[:-1].astype(dtype)
+  rows = jnp.arange(planes.shape[-2], dtype=jnp.int32)
+  return jnp.sum(jnp.where(rows[None] < height, steps * steps, 0))

@@ -1,9 +1,11 @@
-"""Rows of the metrics from local derivatives."""
+"""Rows of the metrics from local derivatives and from contrast."""
 
 import functools
 
-from fusionjax.metrics import colour, gradient
+from fusionjax.metrics import colour, edges, gradient
 from fusionjax.metrics.metric import Metric, Variant
+
+_SF_OWN = functools.partial(gradient.sf, divisor='own')
 
 _AG = Metric(
   name='ag',
@@ -26,6 +28,78 @@ _AG = Metric(
     'cddfuse': Variant(
       functools.partial(gradient.ag, divisor='all'), colour.GREY_OPENCV
     ),
+    'cscfuse': Variant(gradient.ag, colour.GREY),
+  },
+  min_size=2,
+)
+
+_EI = Metric(
+  name='ei',
+  title='Edge intensity',
+  formula='mean sqrt(sx^2 + sy^2), Sobel',
+  range='0..',
+  direction='higher',
+  sources=(0, 0),
+  paper='Rajalingam and Priya, IJESI 2018',
+  tables=('FFMEF 4', 'FMM 1, 2, 3'),
+  quirks=(
+    'The Sobel sums are not divided by 8; edge pixels are repeated.',
+    'Noise raises it; it does not look at the sources.',
+  ),
+  variants={
+    'mefb': Variant(gradient.ei, colour.CHANNELS),
+    'vifb': Variant(gradient.ei, colour.CHANNELS),
+  },
+)
+
+_SD = Metric(
+  name='sd',
+  title='Standard deviation',
+  formula='sqrt(mean((F - mean F)^2))',
+  range='0..127.5',
+  direction='higher',
+  sources=(0, 0),
+  paper='textbook',
+  tables=('FMM 1, 2, 3', 'CSCFuse 1'),
+  quirks=(
+    'Of the population: the divisor is h w, not h w - 1.',
+    'vifb prints it as Variance.',
+    "cscfuse: table 1's figures are 9 % below this one with the published "
+    'weights, and no definition explains them.',
+  ),
+  variants={
+    'mefb': Variant(gradient.sd, colour.CHANNELS),
+    'vifb': Variant(gradient.sd, colour.CHANNELS),
+    'lt': Variant(gradient.sd, colour.GREY),
+    'cddfuse': Variant(gradient.sd, colour.GREY_OPENCV),
+    'cscfuse': Variant(gradient.sd, colour.GREY),
+  },
+)
+
+_SF = Metric(
+  name='sf',
+  title='Spatial frequency',
+  formula='sqrt(RF^2 + CF^2), mean squares of the differences of neighbours',
+  range='0..',
+  direction='higher',
+  sources=(0, 0),
+  paper='Eskicioglu and Fisher, IEEE Trans. Communications 1995',
+  tables=('FFMEF 4', 'FMM 1, 2, 3', 'CSCFuse 1'),
+  quirks=(
+    'mefb, vifb: both sums are divided by the number of pixels; lt, cddfuse, '
+    'cscfuse: each by the number of its differences.',
+    "vifb: R, G and B stand side by side as one picture, MATLAB's size of a "
+    '3-D array, and the differences across the two seams count.',
+    'The published table of lt is of pictures in 0..1: 255 times smaller.',
+    "cscfuse: table 1's figures are not reproduced with the published "
+    'weights by any definition (18.25 and 11.65 for 21.85 and 12.88).',
+  ),
+  variants={
+    'mefb': Variant(gradient.sf, colour.CHANNELS),
+    'vifb': Variant(gradient.sf, colour.RESULT_TOGETHER),
+    'lt': Variant(_SF_OWN, colour.GREY),
+    'cddfuse': Variant(_SF_OWN, colour.GREY_OPENCV),
+    'cscfuse': Variant(_SF_OWN, colour.GREY),
   },
   min_size=2,
 )
@@ -48,18 +122,31 @@ _QABF = Metric(
     'NaN where no source has an edge.',
   ),
   variants={
-    'mefb': Variant(gradient.qabf, colour.CHANNELS),
+    'mefb': Variant(edges.qabf, colour.CHANNELS),
     'vifb': Variant(
-      functools.partial(gradient.qabf, toolbox='vifb'), colour.CHANNELS
+      functools.partial(edges.qabf, toolbox='vifb'), colour.CHANNELS
     ),
-    'mfif': Variant(
-      functools.partial(gradient.qabf, toolbox='mfif'), colour.GREY
-    ),
-    'lt': Variant(functools.partial(gradient.qabf, toolbox='lt'), colour.GREY),
+    'mfif': Variant(functools.partial(edges.qabf, toolbox='mfif'), colour.GREY),
+    'lt': Variant(functools.partial(edges.qabf, toolbox='lt'), colour.GREY),
+    'mgdn': Variant(edges.qabf, colour.GREY),
   },
 )
 
-ROWS = (
-  _AG,
-  _QABF,
+_NABF = Metric(
+  name='nabf',
+  title='N^AB/F, fusion artifacts',
+  formula='sum_new sum_S (1 - Q_S) w_S / sum_S sum w_S, w = g^1.5',
+  range='0..1',
+  direction='lower',
+  sources=(2, None),
+  paper='Kumar, Signal, Image and Video Processing 2013',
+  tables=('none of the papers; the LT toolbox',),
+  quirks=(
+    "Counts only where the fused edge is stronger than every source's.",
+    'Its logistic curves and its border (reflected) are not those of qabf.',
+  ),
+  variants={'lt': Variant(edges.nabf, colour.GREY)},
+  min_size=2,
 )
+
+ROWS = (_AG, _EI, _SD, _SF, _QABF, _NABF)
