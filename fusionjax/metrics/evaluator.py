@@ -1,22 +1,13 @@
-"""From pictures to scores: checks at the door, float64, jit per metric."""
+"""From pictures to scores."""
 
-import functools
-import importlib
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
-from fusionjax import errors
-from fusionjax.metrics import registry
+from fusionjax.metrics import door, programs, registry
 
 Array = jax.Array
-
-# What rounding may leave outside [0, 1] in a float picture.
-_SLACK = 1e-3
 
 
 def evaluate(
@@ -31,7 +22,14 @@ def evaluate(
   Computed in float64 whatever JAX's default. The toolboxes read 8-bit
   pictures, and score them in 0..255; 16-bit levels are divided by 257, floats
   multiplied by 255, and neither is rounded except where a metric counts
-  levels or goes to grey.
+  levels or goes to grey. HDR and depth metrics take the values as they are
+  stored (see `Metric.values`), and the true result as the one source.
+
+  The metrics of one call share what they can, so that asking for all is
+  cheaper than asking for each. Pictures of up to 1024 pixels a side share one
+  compilation, larger ones one for each power of two; only the Fourier
+  transforms of `qcb`, `qcv` and `qp` are compiled anew for a new size. May be
+  called from several threads.
 
   Args:
     fused: [h, w] or [h, w, 3] picture, uint8, uint16 or float in [0, 1].
@@ -45,20 +43,20 @@ def evaluate(
     The value of each metric by name, in the order asked for.
 
   Raises:
-    errors.InputError: if a name is unknown, sizes or kinds differ, there are
-      too few or too many sources, or a picture is empty or not finite.
+    errors.InputError: a ValueError that names the metric and the argument, if
+      a name is unknown, sizes or kinds differ, there are too few or too many
+      sources, or a picture is empty, too small or not finite.
   """
   names = registry.select(metrics, toolbox=toolbox)
-  first, *others = _checked_pictures(fused, sources)
-  for name in names:
-    _check_metric(name, first, count=len(others))
-  with _float64():
-    arrays = [jnp.asarray(picture) for picture in (first, *others)]
-    values = {
-      name: _compiled(name, toolbox)(arrays[0], tuple(arrays[1:]))
-      for name in names
-    }
-    return {name: float(value) for name, value in values.items()}
+  pictures = door.check_pictures(fused, sources, names=names)
+  found: dict[str, float] = {}
+  for values in dict.fromkeys(registry.METRICS[name].values for name in names):
+    chosen = tuple(
+      name for name in names if registry.METRICS[name].values == values
+    )
+    given = [door.in_values(picture, values=values) for picture in pictures]
+    found.update(programs.run(given, names=chosen, toolbox=toolbox))
+  return {name: found[name] for name in names}
 
 
 def score(
@@ -76,116 +74,5 @@ def score(
     Scalar of the dtype of `fused`. Only float64 has the digits of the
     toolboxes.
   """
-  metric = registry.METRICS[name]
-  variant = metric.variant(toolbox)
-  assert variant is not None, f'{name} under {toolbox}'
-  planes, source_planes = variant.colour.split(fused, sources)
-  inputs = (planes,) if metric.sources[1] == 0 else (planes, source_planes)
-  return jnp.mean(jax.vmap(variant.function)(*inputs))
-
-
-@functools.cache
-def _compiled(name: str, toolbox: str) -> Callable[..., Array]:
-  return jax.jit(functools.partial(score, name=name, toolbox=toolbox))
-
-
-def _float64() -> AbstractContextManager[Any]:
-  """Switches 64-bit types on within a `with` block."""
-  # It moved from jax.experimental into jax; either way it is a context
-  # manager.
-  switch = getattr(jax, 'enable_x64', None)
-  if switch is None:
-    switch = importlib.import_module('jax.experimental').enable_x64
-  return switch(True)
-
-
-def _checked_pictures(fused: Any, sources: Sequence[Any]) -> list[np.ndarray]:
-  """The pictures as float64 in 0..255, after all checks of the door."""
-  if isinstance(sources, np.ndarray | jax.Array) and sources.ndim < 3:
-    raise errors.InputError(
-      'sources is one array, but a list of pictures is expected. Write [a, b].'
-    )
-  labels = ['fused', *(f'source {k + 1}' for k in range(len(sources)))]
-  raw = [np.asarray(picture) for picture in (fused, *sources)]
-  pictures = [
-    _in_levels(picture, label=label)
-    for picture, label in zip(raw, labels, strict=True)
-  ]
-  for picture, given, label in zip(pictures, raw, labels, strict=True):
-    if picture.shape[:2] != pictures[0].shape[:2]:
-      raise errors.InputError(
-        f'The fused picture and its sources must share one size: fused is '
-        f'{_size(pictures[0])}, {label} is {_size(picture)} (width x '
-        'height). Resize one.'
-      )
-    if _is_integer(given) != _is_integer(raw[0]):
-      raise errors.InputError(
-        f'The fused picture and its sources must be of one kind: fused is '
-        f'{raw[0].dtype}, {label} is {given.dtype}. Give integers or floats '
-        'in [0, 1] throughout.'
-      )
-  return pictures
-
-
-def _in_levels(picture: np.ndarray, *, label: str) -> np.ndarray:
-  """One picture as [h, w] or [h, w, 3] float64 in 0..255."""
-  if picture.ndim == 3 and picture.shape[-1] == 1:
-    picture = picture[..., 0]
-  if picture.ndim != 2 and not (picture.ndim == 3 and picture.shape[-1] == 3):
-    raise errors.InputError(
-      f'{label} has the shape {picture.shape}, but [h, w] or [h, w, 3] is '
-      'expected. Drop an alpha channel, score a batch one by one.'
-    )
-  if not picture.size:
-    raise errors.InputError(
-      f'{label} is empty: its shape is {picture.shape}. Give a picture.'
-    )
-  if picture.dtype == np.uint8:
-    return picture.astype(np.float64)
-  if picture.dtype == np.uint16:
-    return picture / 257.0
-  if not (picture.dtype.kind == 'f' or picture.dtype.name == 'bfloat16'):
-    raise errors.InputError(
-      f'{label} is {picture.dtype}, but uint8, uint16 or float in [0, 1] is '
-      'expected. Convert it.'
-    )
-  picture = picture.astype(np.float64)
-  low, high = picture.min(), picture.max()
-  if not (np.isfinite(low) and np.isfinite(high)):
-    raise errors.InputError(
-      f'{label} holds NaN or infinite pixels. Replace them first.'
-    )
-  if low < -_SLACK or high > 1 + _SLACK:
-    raise errors.InputError(
-      f'{label} is float in {low:.4g}..{high:.4g}, but floats are expected '
-      'in 0..1. Divide by 255, or convert to uint8.'
-    )
-  return np.clip(picture, 0, 1) * 255
-
-
-def _check_metric(name: str, fused: np.ndarray, *, count: int) -> None:
-  metric = registry.METRICS[name]
-  least, most = metric.sources
-  if count < least:
-    raise errors.InputError(
-      f'Metric {name!r} takes {registry.count(metric.sources)} sources, but '
-      f'{count} came. Give all sources of the scene.'
-    )
-  if most and count > most:
-    raise errors.InputError(
-      f'Metric {name!r} takes {registry.count(metric.sources)} sources, but '
-      f'{count} came. Score it against fewer, or leave the metric out.'
-    )
-  if min(fused.shape[:2]) < metric.min_size:
-    raise errors.InputError(
-      f'Metric {name!r} needs at least {metric.min_size} pixels a side, but '
-      f'fused is {_size(fused)} (width x height). Leave it out.'
-    )
-
-
-def _is_integer(picture: np.ndarray) -> bool:
-  return np.issubdtype(picture.dtype, np.integer)
-
-
-def _size(picture: np.ndarray) -> str:
-  return f'{picture.shape[1]}x{picture.shape[0]}'
+  found = programs.values(fused, sources, names=(name,), toolbox=toolbox)
+  return found[name]

@@ -59,8 +59,9 @@ class Metric:
       every toolbox that has no entry of its own; `metrics='all'` takes only
       the metrics that the toolbox itself defines.
     min_size: the least height and width.
-    values: what the planes hold: `levels` 0..255, or the values `stored` in
-      the file, such as radiance in 0..1 or depth in metres.
+    values: what the planes hold: `levels` 0..255; `unit`, integers brought
+      to 0..1 and floats as they are (HDR radiance); or the values `stored`
+      in the file (depth in metres).
     reference: whether the one source is the true result (an HDR image, a
       depth map) and not something to be fused.
   """
@@ -76,7 +77,7 @@ class Metric:
   quirks: tuple[str, ...]
   variants: Mapping[str, Variant]
   min_size: int = 1
-  values: Literal['levels', 'stored'] = 'levels'
+  values: Literal['levels', 'unit', 'stored'] = 'levels'
   reference: bool = False
 
   def variant(self, toolbox: str) -> Variant | None:

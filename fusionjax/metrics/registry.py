@@ -12,7 +12,7 @@ from fusionjax.metrics.catalogue import (
   perception,
   structure,
 )
-from fusionjax.metrics.metric import Metric
+from fusionjax.metrics.metric import ANY, Metric
 from fusionjax.metrics.toolboxes import TOOLBOXES
 
 METRICS: dict[str, Metric] = {
@@ -26,7 +26,8 @@ def select(metrics: str | Sequence[str], *, toolbox: str) -> tuple[str, ...]:
   """Names of the metrics that are asked for, checked.
 
   Args:
-    metrics: names, one name, or `all`: every metric of the toolbox.
+    metrics: names, one name, or `all`: every metric that the toolbox itself
+      defines.
     toolbox: a key of `TOOLBOXES`.
 
   Returns:
@@ -73,7 +74,8 @@ def describe() -> str:
 def _describe_metric(metric: Metric) -> str:
   rules: dict[str, list[str]] = {}
   for toolbox, variant in metric.variants.items():
-    rules.setdefault(variant.colour.title, []).append(toolbox)
+    name = 'every toolbox' if toolbox == ANY else toolbox
+    rules.setdefault(variant.colour.title, []).append(name)
   rows = [
     ('formula', metric.formula),
     ('range', f'{metric.range}, {metric.direction} is better'),
@@ -86,6 +88,7 @@ def _describe_metric(metric: Metric) -> str:
     ('tables', '; '.join(metric.tables)),
     ('quirks', ' '.join(metric.quirks)),
   ]
+  rows = [row for row in rows if row[1]]
   head = f'{metric.name} - {metric.title}'
   return '\n'.join([head, *(_field(*row) for row in rows)])
 
