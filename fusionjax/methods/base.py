@@ -57,6 +57,11 @@ class Method:
     ignorable_entries: fnmatch patterns of checkpoint entries that are no
       parameters of the network.
     rounding: how the published code turns [0, 1] into integer levels.
+    source_channels: channels of each source of a given module, where they
+      are its options; then those of `example_sources` do not matter.
+    published_files: names of the files, without suffix, that a published
+      checkpoint consists of where it is several in one folder, and what is
+      put before the names of their entries.
   """
 
   name: str
@@ -69,6 +74,8 @@ class Method:
   published_name: Callable[[str], tuple[str, Layout]]
   ignorable_entries: tuple[str, ...] = ()
   rounding: Literal['truncate', 'nearest'] = 'truncate'
+  source_channels: Callable[[Any], tuple[int, ...]] | None = None
+  published_files: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def bind(module: nn.Module, variables: Variables) -> Apply:
@@ -79,6 +86,30 @@ def bind(module: nn.Module, variables: Variables) -> Apply:
     return cast(Array, module.apply(variables, *sources))
 
   return apply
+
+
+def example_shapes(
+  method: Method, module: nn.Module, task: str
+) -> tuple[tuple[int, ...], ...]:
+  """Shapes of sources that a module takes, for `init`.
+
+  Args:
+    method: the method that the module belongs to.
+    module: the network.
+    task: a task of the method.
+
+  Returns:
+    NHWC shapes.
+  """
+  shapes = method.example_sources(task)
+  if method.source_channels is None:
+    return shapes
+  return tuple(
+    (*shape[:-1], channels)
+    for shape, channels in zip(
+      shapes, method.source_channels(module), strict=True
+    )
+  )
 
 
 def abstract_variables(
@@ -96,7 +127,7 @@ def abstract_variables(
   """
   sources = [
     jax.ShapeDtypeStruct(shape, jax.numpy.float32)
-    for shape in method.example_sources(task)
+    for shape in example_shapes(method, module, task)
   ]
   return jax.eval_shape(module.init, jax.random.key(0), *sources)
 

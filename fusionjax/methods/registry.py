@@ -40,11 +40,15 @@ TASKS: dict[str, Task] = {
   'mef': Task('multi-exposure', ('under', 'over', '...'), ordered=False),
   'mff': Task('multi-focus', ('near', 'far', '...'), ordered=False),
   'ivf': Task('infrared-visible', ('infrared', 'visible'), ordered=True),
+  'msf': Task('multi-spectral', ('cube', 'guide'), ordered=True),
 }
 
 # Method -> the file that binds it. Imported when used: a listing is instant.
 METHODS: dict[str, str] = {
   'ffmef': 'fusionjax.methods.ffmef',
+  'csc_ivfn': 'fusionjax.methods.csc_ivfn',
+  'csc_mefn': 'fusionjax.methods.csc_mefn',
+  'csc_msfn': 'fusionjax.methods.csc_msfn',
 }
 
 # Weights that ship: model -> (method, task).
@@ -52,6 +56,9 @@ MODELS: dict[str, tuple[str, str]] = {
   'ffmef-mef': ('ffmef', 'mef'),
   'ffmef-mff': ('ffmef', 'mff'),
   'ffmef-ivf': ('ffmef', 'ivf'),
+  'csc_ivfn-ivf': ('csc_ivfn', 'ivf'),
+  'csc_mefn-mef': ('csc_mefn', 'mef'),
+  'csc_msfn-msf': ('csc_msfn', 'msf'),
 }
 
 
