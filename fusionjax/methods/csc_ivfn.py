@@ -122,6 +122,7 @@ METHOD = Method(
   published_name=published_name,
   ignorable_entries=csc_names.IGNORABLE,
   rounding='truncate',
+  fuse_options={'color': ('grey', 'visible')},
   published_files={
     'LISTA_Base_Train': 'base.',
     'LISTA_Detail_Train': 'detail.',

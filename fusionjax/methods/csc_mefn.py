@@ -114,4 +114,5 @@ METHOD = Method(
   published_name=published_name,
   ignorable_entries=csc_names.IGNORABLE,
   rounding='truncate',
+  fuse_options={'stretch': (True, False)},
 )

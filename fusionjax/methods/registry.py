@@ -19,11 +19,14 @@ class Task:
     sources: names of the sources in the order that every method takes them;
       a last name of `...` means any further number.
     ordered: whether the order of the sources has a meaning.
+    guided: whether the first source is a cube of any number of bands, perhaps
+      in several files, that gets the resolution of the last one.
   """
 
   title: str
   sources: tuple[str, ...]
   ordered: bool
+  guided: bool = False
 
   @property
   def min_sources(self) -> int:
@@ -40,7 +43,7 @@ TASKS: dict[str, Task] = {
   'mef': Task('multi-exposure', ('under', 'over', '...'), ordered=False),
   'mff': Task('multi-focus', ('near', 'far', '...'), ordered=False),
   'ivf': Task('infrared-visible', ('infrared', 'visible'), ordered=True),
-  'msf': Task('multi-spectral', ('cube', 'guide'), ordered=True),
+  'msf': Task('multi-spectral', ('cube', 'guide'), ordered=True, guided=True),
 }
 
 # Method -> the file that binds it. Imported when used: a listing is instant.
