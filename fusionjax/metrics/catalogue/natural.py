@@ -1,6 +1,11 @@
 """Rows of the metrics without a source or reference."""
 
-from fusionjax.metrics import brisque, colour, niqe, piqe
+from fusionjax.metrics import (
+  colour,
+  natural_brisque,
+  natural_niqe,
+  natural_piqe,
+)
 from fusionjax.metrics.metric import ANY, Metric, Variant
 
 _BRISQUE = Metric(
@@ -23,7 +28,7 @@ _BRISQUE = Metric(
     "MATLAB's own brisque() has another model and border.",
     'NaN of a flat picture.',
   ),
-  variants={ANY: Variant(brisque.brisque, colour.GREY)},
+  variants={ANY: Variant(natural_brisque.brisque, colour.GREY)},
   min_size=4,
 )
 
@@ -46,8 +51,8 @@ _NIQE = Metric(
     "that of MATLAB's conv2.",
     'NaN with fewer than two blocks.',
   ),
-  variants={ANY: Variant(niqe.niqe, colour.GREY)},
-  min_size=niqe.BLOCK,
+  variants={ANY: Variant(natural_niqe.niqe, colour.GREY)},
+  min_size=natural_niqe.BLOCK,
 )
 
 _PIQE = Metric(
@@ -64,7 +69,7 @@ _PIQE = Metric(
     'Where the published code drops the two centre columns of a block it '
     'drops the first and the one after the second.',
   ),
-  variants={ANY: Variant(piqe.piqe, colour.GREY)},
+  variants={ANY: Variant(natural_piqe.piqe, colour.GREY)},
 )
 
 ROWS: tuple[Metric, ...] = (_BRISQUE, _NIQE, _PIQE)
