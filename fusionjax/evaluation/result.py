@@ -53,6 +53,7 @@ class Report:
     scenes: the scenes.
     methods: the rows.
     notes: what a reader must know of the numbers.
+    comparable: whether the means of the measured rows are of the same scenes.
   """
 
   title: str
@@ -63,3 +64,4 @@ class Report:
   scenes: tuple[Scene, ...]
   methods: tuple[Method, ...]
   notes: tuple[str, ...] = ()
+  comparable: bool = True
