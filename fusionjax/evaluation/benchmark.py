@@ -124,11 +124,18 @@ def plan_benchmark(
   output = Path(output)
   _check_output(output, data)
   papers, toolbox, wanted, notes = _read_table(name, row, table)
-  names, more = choice.choose(list(metrics) or wanted, toolbox=toolbox)
+  metrics = list(metrics) or wanted
+  asked = metrics is not wanted and not choice.is_all(metrics)
+  names, more = choice.choose(metrics, toolbox=toolbox)
+  if choice.needs_truth(names):
+    raise InputError(
+      f'{", ".join(names)} compare with a true result, which this benchmark '
+      'has not. Choose other metrics.'
+    )
   found = find_scenes(data, task=row.task)
   chosen, about = _take(found, row, limit=limit)
   most = max(len(scene.sources) for scene in chosen)
-  names, fewer = choice.fit(names, most=most, asked=bool(metrics))
+  names, fewer = choice.fit(names, most=most, asked=asked)
   if not names:
     raise InputError(f'No metric is left. {" ".join(fewer)}')
   classical, missing = (
@@ -294,9 +301,8 @@ def _report(
       if shared
       else f'Rows have no scene in common, do not compare their means: {of}.',
     )
-  row = BENCHMARKS[plan.benchmark]
   return Report(
-    title=row.title,
+    title=BENCHMARKS[plan.benchmark].title,
     benchmark=plan.benchmark,
     toolbox=plan.toolbox,
     version=fusionjax.__version__,
@@ -304,6 +310,7 @@ def _report(
     scenes=plan.scenes,
     methods=(*methods, *plan.papers),
     notes=tuple(notes),
+    comparable=bool(shared),
   )
 
 

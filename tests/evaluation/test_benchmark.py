@@ -71,6 +71,7 @@ def test_rows_are_what_evaluate_says(data, model):
   )
   report = finished.report
   assert finished.failed == ()
+  assert report.comparable
   assert (report.benchmark, report.toolbox) == ('mefb', 'mefb')
   assert [scene.name for scene in report.scenes] == list(_SCENES)
   assert report.scenes[0].sources == (
@@ -192,6 +193,7 @@ def test_rows_without_a_common_scene_say_so(data, model):
   report = benchmark.run_benchmark(plan).report
   assert [each.name for each in report.methods[:2]] == ['p', 'q']
   assert report.notes[0].startswith('Rows have no scene in common')
+  assert not report.comparable
   assert report.methods[0].means == report.methods[0].scores['bay']
 
 
@@ -245,6 +247,21 @@ def test_what_cannot_be_planned(data, model):
     _plan(data, models=['any', 'any'])
   with pytest.raises(InputError, match='expected NAME=PATH'):
     _plan(data, models=['=any'])
+  with pytest.raises(InputError, match='psnr_mu compare with a true result'):
+    _plan(data, metrics=['psnr_mu'])
+
+
+def test_all_metrics_of_stacks_leave_out_those_of_pairs(tmp_path, model):
+  rng = np.random.default_rng(3)
+  for name in ('hill', 'lake'):
+    (tmp_path / 'data' / name).mkdir(parents=True)
+    for at in range(3):
+      grey = rng.integers(0, 255, (32, 32)).astype(np.uint8)
+      Image.fromarray(grey).save(tmp_path / 'data' / name / f'{at}.png')
+  plan = _plan(tmp_path / 'data', metrics=['all'])
+  assert 'qw' in plan.metrics and 'qc' not in plan.metrics
+  assert any('qc, which take fewer sources' in note for note in plan.notes)
+  assert 'qc' in _plan(tmp_path / 'data', metrics=['qw', 'qc']).metrics
 
 
 def test_like_is_for_checkpoints_that_need_it(data, tmp_path, monkeypatch):
