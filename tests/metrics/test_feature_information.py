@@ -116,6 +116,27 @@ def test_equals_loops_over_the_windows(size, count):
   assert size == (3, 3) or stated < 0.99
 
 
+@pytest.mark.parametrize('seed', range(3))
+def test_equals_loops_where_slopes_tie_and_at_the_border(seed):
+  # Sparse spikes of one height: slopes tie across, along and between both.
+  spikes = np.random.default_rng(seed).uniform(0, 1, (3, 15, 18)) < 0.12
+  fused, *sources = 250 * spikes.astype(np.uint8)
+  stated = _stated(fused, sources)
+  assert _exact(fused, sources) == pytest.approx(stated, rel=1e-12)
+
+
+@pytest.mark.parametrize('turns', range(4))
+def test_no_neighbour_outside_stands_in_the_way(turns):
+  # Slopes that the repeated pixels would have outside exceed those of the
+  # border here.
+  spots = np.zeros((16, 16), np.uint8)
+  spots[5:9, :3] = [[0, 9, 9], [0, 9, 9], [9, 0, 0], [9, 0, 9]]
+  spots = np.rot90(spots, turns).copy()
+  sources = [np.roll(spots, 1, axis) for axis in (0, 1)]
+  stated = _stated(spots, sources)
+  assert _exact(spots, sources) == pytest.approx(stated, rel=1e-12)
+
+
 def test_the_table_equals_the_steps():
   table = features.window_table()
   assert table.shape == (512, 512)
