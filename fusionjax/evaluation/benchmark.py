@@ -310,7 +310,7 @@ def _report(
     scenes=plan.scenes,
     methods=(*methods, *plan.papers),
     notes=tuple(notes),
-    comparable=bool(shared),
+    averaged=len(shared) if fewer else None,
   )
 
 

@@ -1,10 +1,11 @@
 """The parts of the page that are text: tables and lists as HTML."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from fusionjax.evaluation import ranking
 from fusionjax.evaluation.result import Method, Report
+from fusionjax.evaluation.summary import say_means
 from fusionjax.evaluation.tables import format_value
 from fusionjax.metrics import METRICS
 
@@ -12,6 +13,8 @@ ARROWS = {
   'higher': '\N{UPWARDS ARROW}',
   'lower': '\N{DOWNWARDS ARROW}',
 }
+# A list of more items is folded.
+_FOLDED = 8
 _CLASSES = {ranking.BEST: 'best', ranking.SECOND: 'second'}
 
 
@@ -39,7 +42,6 @@ def table_of_means(report: Report) -> str:
 
 def legend(report: Report) -> str:
   """Says how the table is to be read."""
-  count = len(report.scenes)
   marked = (
     'The <span class="best">best</span> and the '
     '<span class="second">second best</span> measured value of each metric '
@@ -54,9 +56,9 @@ def legend(report: Report) -> str:
     else ''
   )
   return (
-    f'<p class="legend">Arithmetic means over {count} '
-    f'scene{"s" if count != 1 else ""}; {ARROWS["higher"]} higher is better, '
-    f'{ARROWS["lower"]} lower is better. {marked}{papers}A heading sorts.</p>'
+    f'<p class="legend">{say_means(report)}; {ARROWS["higher"]} higher is '
+    f'better, {ARROWS["lower"]} lower is better. '
+    f'{marked}{papers}A heading sorts.</p>'
   )
 
 
@@ -88,8 +90,8 @@ def metric_guide(metrics: Sequence[str]) -> str:
   )
 
 
-def section(name: str, title: str, items: Iterable[str]) -> str:
-  """A list under a heading; nothing without items.
+def section(name: str, title: str, items: Sequence[str]) -> str:
+  """A list under a heading, folded if it is long; nothing without items.
 
   Args:
     name: the id of the section.
@@ -99,7 +101,10 @@ def section(name: str, title: str, items: Iterable[str]) -> str:
   listed = ''.join(f'<li>{escape(item)}</li>' for item in items)
   if not listed:
     return ''
-  return f'<section id="{name}"><h2>{title}</h2><ul>{listed}</ul></section>'
+  listed = f'<ul>{listed}</ul>'
+  if len(items) > _FOLDED:
+    listed = f'<details><summary>{len(items)}</summary>{listed}</details>'
+  return f'<section id="{name}"><h2>{title}</h2>{listed}</section>'
 
 
 def _heading(name: str) -> str:

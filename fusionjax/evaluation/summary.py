@@ -96,8 +96,8 @@ def format_summary(
     f'# {_escaped(report.title)}',
     '',
     f'{count} scene{"s" if count != 1 else ""}, definitions of the toolbox '
-    f'`{report.toolbox}`, fusionjax {report.version}. Means; the best '
-    '**bold**, the second best in *italics*, rows of papers apart.',
+    f'`{report.toolbox}`, fusionjax {report.version}. {say_means(report)}; the '
+    'best **bold**, the second best in *italics*, rows of papers apart.',
     '',
     *_table(report),
   ]
@@ -107,6 +107,21 @@ def format_summary(
   if command:
     lines += ['', '## Command', '', f'    {command}']
   return '\n'.join(lines) + '\n'
+
+
+def say_means(report: Report) -> str:
+  """Says what the means are over.
+
+  Args:
+    report: the report.
+  """
+  count = len(report.scenes)
+  if not report.comparable:
+    return 'Arithmetic means, of other scenes in every row'
+  scenes = f'{count} scene{"s" if count != 1 else ""}'
+  if report.averaged is not None:
+    scenes = f'the {report.averaged} of {scenes} that every row has'
+  return f'Arithmetic means over {scenes}'
 
 
 def _table(report: Report) -> list[str]:

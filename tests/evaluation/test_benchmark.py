@@ -71,7 +71,7 @@ def test_rows_are_what_evaluate_says(data, model):
   )
   report = finished.report
   assert finished.failed == ()
-  assert report.comparable
+  assert report.averaged is None
   assert (report.benchmark, report.toolbox) == ('mefb', 'mefb')
   assert [scene.name for scene in report.scenes] == list(_SCENES)
   assert report.scenes[0].sources == (
@@ -177,6 +177,7 @@ def test_means_are_of_shared_scenes_and_failures_are_named(data, model):
   assert old.pictures == {'bay': folder / 'bay_theirs.png'}
   assert len(ours.scores) == 3
   assert ours.means == ours.scores['bay']
+  assert finished.report.averaged == 1 and finished.report.comparable
   assert finished.report.notes[0] == (
     'Means are of the 1 scenes that every row has: of 3 scenes old has 1.'
   )
@@ -193,7 +194,7 @@ def test_rows_without_a_common_scene_say_so(data, model):
   report = benchmark.run_benchmark(plan).report
   assert [each.name for each in report.methods[:2]] == ['p', 'q']
   assert report.notes[0].startswith('Rows have no scene in common')
-  assert not report.comparable
+  assert report.averaged == 0 and not report.comparable
   assert report.methods[0].means == report.methods[0].scores['bay']
 
 
@@ -327,8 +328,9 @@ def test_summary_marks_the_best_and_names_the_rest():
   assert text.splitlines()[:9] == [
     '# A \\<title>',
     '',
-    '1 scene, definitions of the toolbox `mefb`, fusionjax 1.2.3. Means; the '
-    'best **bold**, the second best in *italics*, rows of papers apart.',
+    '1 scene, definitions of the toolbox `mefb`, fusionjax 1.2.3. '
+    'Arithmetic means over 1 scene; the best **bold**, the second best in '
+    '*italics*, rows of papers apart.',
     '',
     '| method | qw \N{UPWARDS ARROW} | niqe \N{DOWNWARDS ARROW} |',
     '|---|---:|---:|',

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from fusionjax.errors import InputError
-from fusionjax.evaluation import charts, ranking
+from fusionjax.evaluation import charts, markup, ranking, summary
 from fusionjax.evaluation import report as report_lib
 
 _EVIL = '<script>alert(1)</script>'
@@ -138,7 +138,7 @@ def test_the_table_has_marks_and_exact_values(page):
   assert len([each for each in heads if '<button type="button"' in each]) == 3
   assert 'qw&nbsp;\N{UPWARDS ARROW}' in page
   assert 'niqe&nbsp;\N{DOWNWARDS ARROW}' in page
-  assert 'means over 4 scenes' in page
+  assert 'Arithmetic means over 4 scenes;' in page
 
 
 def test_marks_need_rows_that_can_be_compared(report):
@@ -149,10 +149,29 @@ def test_marks_need_rows_that_can_be_compared(report):
     (_EVIL, 'niqe'): ranking.BEST,
     ('one', 'niqe'): ranking.SECOND,
   }
-  strangers = dataclasses.replace(report, comparable=False)
+  strangers = dataclasses.replace(report, averaged=0)
   assert ranking.mark_means(strangers) == {}
   alone = (report.methods[0], *report.methods[4:])
   assert ranking.mark_means(dataclasses.replace(report, methods=alone)) == {}
+
+
+def test_long_lists_are_folded():
+  assert markup.section('notes', 'Notes', []) == ''
+  short = markup.section('notes', 'Notes', ['a < b'])
+  assert '<ul><li>a &lt; b</li></ul>' in short and 'details' not in short
+  long = markup.section('notes', 'Notes', ['a'] * 9)
+  assert '<details><summary>9</summary><ul>' in long
+
+
+def test_what_means_are_over(report):
+  fewer = dataclasses.replace(report, averaged=1)
+  assert summary.say_means(fewer) == (
+    'Arithmetic means over the 1 of 4 scenes that every row has'
+  )
+  strangers = dataclasses.replace(report, averaged=0)
+  assert summary.say_means(strangers) == (
+    'Arithmetic means, of other scenes in every row'
+  )
 
 
 def test_ranks():
