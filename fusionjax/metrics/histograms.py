@@ -126,8 +126,14 @@ def _stretched(plane: Array, *, size: tiles.Size | None) -> tuple[Array, Array]:
   flat = low == high
   # What lies outside may be no number.
   rise = jnp.where(inside, plane - low, 0)
-  stretched = (LEVELS - 1) * rise / jnp.where(flat, 1, high - low)
-  levels = jnp.floor(stretched + 0.5).astype(jnp.int32)
+  span = jnp.where(flat, 1, high - low)
+  twice = 2 * (LEVELS - 1) * rise
+  levels = jnp.floor(twice / (2 * span) + 0.5)
+  # The compiler multiplies by a reciprocal instead of dividing by a scalar,
+  # and half a level may go down: it is looked at again, without division.
+  levels = jnp.where(twice >= (2 * levels + 1) * span, levels + 1, levels)
+  levels = jnp.where(twice < (2 * levels - 1) * span, levels - 1, levels)
+  levels = levels.astype(jnp.int32)
   return levels, flat & (high != 0)
 
 

@@ -178,6 +178,18 @@ def test_edges_are_thin_and_reach_the_border():
   assert _exact(step, [step, flat]) == pytest.approx((1 + known) / 2, rel=1e-13)
 
 
+def test_a_slope_of_exactly_the_limit_is_no_edge():
+  canvas = np.zeros((64, 64), np.uint8)
+  canvas[:, 4:] = 93
+  flat = np.zeros_like(canvas)
+  for height in range(3, 60):
+    # Two of eight columns are steep: their slope is 4 times the mean.
+    size = (np.int32(height), np.int32(8))
+    assert _exact(canvas, [flat, flat], size=size) == 1
+    size = (np.int32(height), np.int32(9))
+    assert _exact(canvas, [flat, flat], size=size) < 1
+
+
 @pytest.mark.parametrize('dtype', [np.uint8, np.float64])
 @pytest.mark.parametrize('size', [(3, 3), (5, 97), (64, 256), (70, 300)])
 def test_a_canvas_equals_the_picture(size, dtype):
