@@ -6,11 +6,13 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from fusionjax import errors
 from fusionjax.metrics import sharing, tiles
 
 Array = jax.Array
 
 _PEAK = 255.0
+_PSNR_TOOLBOXES = ('mefb', 'vifb', 'mgdn', 'lt', 'cddfuse')
 
 
 def psnr(
@@ -18,30 +20,35 @@ def psnr(
   sources: Sequence[Array],
   *,
   size: tiles.Size | None = None,
-  toolbox: Literal['mefb', 'lt', 'cddfuse'] = 'mefb',
+  toolbox: Literal['mefb', 'vifb', 'mgdn', 'lt', 'cddfuse'] = 'mefb',
 ) -> Array:
   """Peak signal-to-noise ratio against the sources.
 
-  MEFB, VIFB: 20 log10(255 / sqrt(RMSE)), with the RMSE of `rmse`, which is no
-  mean square. LT: 20 log10(255 / sqrt(MSE)), with the MSE of `mse`, which is
-  that of pictures in 0..1: 48.13 dB above the textbook's. CDDFuse:
+  MEFB, VIFB, MGDN: 20 log10(255 / sqrt(RMSE)), with the RMSE of `rmse`, which
+  is no mean square. LT: 20 log10(255 / sqrt(MSE)), with the MSE of `mse`,
+  which is that of pictures in 0..1: 48.13 dB above the textbook's. CDDFuse:
   10 log10(max(F)^2 / MSE), with both in 0..255.
 
   Args:
     fused: [h, w] fused plane in 0..255.
     sources: [h, w] planes in 0..255, two in the paper.
     size: height and width of the picture, if it is the top left of the planes.
-    toolbox: `mefb` stands for VIFB and MGDN too.
+    toolbox: whose definition.
 
   Returns:
     Scalar in dB; infinite where all sources are the fused plane. `cddfuse`:
     -inf where the fused plane is zero, NaN where the sources are as well.
 
+  Raises:
+    errors.InputError: if the toolbox is none of these.
+
   References:
     Jagalingam, Hegde, A review of quality metrics for fused image, Aquatic
     Procedia 2015.
   """
-  if toolbox == 'mefb':
+  if toolbox not in _PSNR_TOOLBOXES:
+    raise errors.unknown_name('toolbox', toolbox, _PSNR_TOOLBOXES)
+  if toolbox in ('mefb', 'vifb', 'mgdn'):
     return 10 * jnp.log10(_PEAK**2 / rmse(fused, sources, size=size))
   error = mse(fused, sources, size=size)
   if toolbox == 'lt':

@@ -9,11 +9,19 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from fusionjax import errors
 from fusionjax.metrics import histograms, tiles
 
 Array = jax.Array
 
 _NAT = math.log(2)  # nats in a bit
+# MI by toolbox: whether planes are stretched, and its unit in bits.
+_MI_RULES = {
+  'vifb': (True, _NAT),
+  'lt': (False, 1.0),
+  'cddfuse': (False, _NAT),
+  'cscfuse': (False, 1.0),
+}
 _TSALLIS = 1.85  # the exponent q of TE
 
 
@@ -95,18 +103,23 @@ def mi(
     Scalar of 0 or more, of at most 8 bits a source. 0 where the fused plane
     has one level; `vifb`: NaN if a plane has one level that is not zero.
 
+  Raises:
+    errors.InputError: if the toolbox is none of these.
+
   References:
     Qu, Zhang, Yan, Information measure for performance of image fusion,
     Electronics Letters 2002.
   """
-  count = histograms.joint_stretched if toolbox == 'vifb' else histograms.joint
+  if toolbox not in _MI_RULES:
+    raise errors.unknown_name('toolbox', toolbox, _MI_RULES)
+  stretched, unit = _MI_RULES[toolbox]
+  count = histograms.joint_stretched if stretched else histograms.joint
   terms = []
   for source in sources:
     shares = count(source, fused, size=size)
     apart = entropy(shares.sum(axis=1)) + entropy(shares.sum(axis=0))
     terms.append(apart - entropy(_saturated(shares, toolbox)))
-  bits = _sum(terms)
-  return bits * _NAT if toolbox in ('vifb', 'cddfuse') else bits
+  return unit * _sum(terms)
 
 
 def nmi(

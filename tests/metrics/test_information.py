@@ -299,6 +299,12 @@ def test_the_rules_of_the_toolboxes():
     assert found == pytest.approx(values, rel=1e-11), toolbox
 
 
+def test_an_unknown_toolbox_is_named():
+  fused, *sources = _pictures((4, 5))
+  with pytest.raises(ValueError, match="toolbox 'mefb'"):
+    information.mi(fused, sources, toolbox='mefb')
+
+
 def test_jit_equals_eager_and_float32_is_close():
   fused, *sources = _pictures((40, 50))
   eager = _all(jnp.asarray(fused), [jnp.asarray(each) for each in sources])

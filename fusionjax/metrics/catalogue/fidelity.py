@@ -27,13 +27,17 @@ _PSNR = Metric(
     'where it is 0.',
   ),
   variants={
-    'mefb': Variant(fidelity.psnr, colour.CHANNELS),
-    'vifb': Variant(fidelity.psnr, colour.CHANNELS),
-    'lt': Variant(functools.partial(fidelity.psnr, toolbox='lt'), colour.GREY),
-    'cddfuse': Variant(
-      functools.partial(fidelity.psnr, toolbox='cddfuse'), colour.GREY_OPENCV
-    ),
-    'mgdn': Variant(fidelity.psnr, colour.CHANNELS),
+    toolbox: Variant(
+      functools.partial(fidelity.psnr, toolbox=toolbox),  # type: ignore[arg-type]
+      rule,
+    )
+    for toolbox, rule in (
+      ('mefb', colour.CHANNELS),
+      ('vifb', colour.CHANNELS),
+      ('lt', colour.GREY),
+      ('cddfuse', colour.GREY_OPENCV),
+      ('mgdn', colour.CHANNELS),
+    )
   },
 )
 
