@@ -58,7 +58,7 @@ def legend(report: Report) -> str:
   return (
     f'<p class="legend">{say_means(report)}; {ARROWS["higher"]} higher is '
     f'better, {ARROWS["lower"]} lower is better. '
-    f'{marked}{papers}A heading sorts.</p>'
+    f'{marked}{papers}A click on a heading sorts.</p>'
   )
 
 

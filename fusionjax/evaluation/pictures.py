@@ -74,7 +74,7 @@ def describe(side: int) -> str:
   return (
     f'Pictures are JPEG previews of at most {side} pixels a side. Zoomed parts '
     'are pixels of the file, from the place where the details of the results '
-    'differ most; the place is marked. 16 bits are rounded to 8; floats are '
+    'differ most, or of one result where it has most; it is marked. 16 bits are rounded to 8; floats are '
     'clipped to 0..1 and brought to 0..255.'
   )
 
