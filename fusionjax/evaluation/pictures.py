@@ -74,8 +74,8 @@ def describe(side: int) -> str:
   return (
     f'Pictures are JPEG previews of at most {side} pixels a side. Zoomed parts '
     'are pixels of the file, from the place where the details of the results '
-    'differ most, or of one result where it has most; it is marked. 16 bits are rounded to 8; floats are '
-    'clipped to 0..1 and brought to 0..255.'
+    'differ most, or of one result where it has most; it is marked. 16 bits '
+    'are rounded to 8; floats are clipped to 0..1 and brought to 0..255.'
   )
 
 
