@@ -183,6 +183,14 @@ def test_means_are_of_shared_scenes_and_failures_are_named(data, model):
   )
 
 
+def test_images_of_the_data_without_a_partner_fail(data, model):
+  (data / 'bay_B.png').unlink()
+  finished = benchmark.run_benchmark(_plan(data, baselines=False))
+  assert [scene.name for scene in finished.report.scenes] == [*_SCENES[1:]]
+  ((path, why),) = finished.failed
+  assert path == str(data / 'bay_A.png') and why
+
+
 def test_rows_without_a_common_scene_say_so(data, model):
   folders = []
   for name, scene in (('p', 'bay'), ('q', 'dune_2')):
