@@ -109,7 +109,7 @@ def test_equals_the_toolbox(toolbox, name, entries, reference):
     np.testing.assert_allclose(
       value[name],
       record['value'] if expected is None else expected,
-      rtol=tolerance(toolbox, name),
+      rtol=tolerance(toolbox, name, entry['name']),
       err_msg=f'{entry["name"]} {entry["method"]} {toolbox} {name}',
     )
     compared += 1
