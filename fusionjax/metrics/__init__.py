@@ -7,6 +7,8 @@
 """
 
 from fusionjax.metrics import (
+  chen_blum,
+  chen_varshney,
   correlation,
   csc_ssim,
   depth,
@@ -21,7 +23,9 @@ from fusionjax.metrics import (
   natural_piqe,
   piella,
   structure,
+  visual_information,
   yang_cvejic,
+  zhao,
 )
 from fusionjax.metrics.evaluator import evaluate, score
 from fusionjax.metrics.metric import Metric, Variant
@@ -50,8 +54,11 @@ psnr_l = public(hdr.psnr_l)
 psnr_mu = public(hdr.psnr_mu)
 qabf = public(edges.qabf)
 qc = public(yang_cvejic.qc)
+qcb = public(chen_blum.qcb)
+qcv = public(chen_varshney.qcv)
 qe = public(piella.qe)
 qncie = public(information.qncie)
+qp = public(zhao.qp)
 qs = public(piella.qs)
 qw = public(piella.qw)
 qy = public(yang_cvejic.qy)
@@ -63,6 +70,8 @@ ssim = public(structure.ssim)
 ssim_l = public(hdr.ssim_l)
 ssim_mu = public(hdr.ssim_mu)
 te = public(information.te)
+viff = public(visual_information.viff)
+vifp = public(visual_information.vifp)
 
 __all__ = [
   'METRICS',
@@ -93,8 +102,11 @@ __all__ = [
   'psnr_mu',
   'qabf',
   'qc',
+  'qcb',
+  'qcv',
   'qe',
   'qncie',
+  'qp',
   'qs',
   'qw',
   'qy',
@@ -107,4 +119,6 @@ __all__ = [
   'ssim_l',
   'ssim_mu',
   'te',
+  'viff',
+  'vifp',
 ]
