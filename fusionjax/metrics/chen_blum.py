@@ -50,7 +50,7 @@ def qcb(
 
 def spectra(
   fused: Array, sources: Sequence[Array], *, toolbox: Toolbox = 'mefb'
-) -> Array:
+) -> tuple[Array, ...]:
   """The planes as seen, which take Fourier transforms.
 
   Args:
@@ -59,9 +59,9 @@ def spectra(
     toolbox: as for `qcb`.
 
   Returns:
-    [1 + k, h, w] filtered planes, the fused one first.
+    1 + k filtered planes [h, w], the fused one first.
   """
-  planes = contrast_sensitivity.stretched(
+  planes, transformed = contrast_sensitivity.transformed(
     (fused, *sources), unit=toolbox == 'mefb'
   )
   radii = contrast_sensitivity.radii(
@@ -71,10 +71,14 @@ def spectra(
   sensitivity = jnp.exp(squares * (-1 / 15.3870**2)) - 0.7622 * jnp.exp(
     squares * (-1 / 1.3456**2)
   )
-  return contrast_sensitivity.filtered(planes, sensitivity)
+  seen = contrast_sensitivity.filtered(
+    transformed, sensitivity, width=planes.shape[-1]
+  )
+  # One by one: canvases of a stack are too large for memory to be used again.
+  return tuple(seen)
 
 
-def pooled(seen: Array, *, size: tiles.Size | None = None) -> Array:
+def pooled(seen: Sequence[Array], *, size: tiles.Size | None = None) -> Array:
   """Q_CB from the filtered planes.
 
   Args:
@@ -89,8 +93,9 @@ def pooled(seen: Array, *, size: tiles.Size | None = None) -> Array:
     del place
     return _quality(_masked_contrast(tile))
 
-  total = tiles.total(of_tile, seen, size=size, window=_WINDOW, border='zero')
-  return total / tiles.pixels(tiles.extent(seen, size), total.dtype)
+  planes = jnp.stack(seen)
+  total = tiles.total(of_tile, planes, size=size, window=_WINDOW, border='zero')
+  return total / tiles.pixels(tiles.extent(planes, size), total.dtype)
 
 
 def _quality(contrast: Array) -> Array:

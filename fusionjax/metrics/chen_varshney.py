@@ -41,7 +41,7 @@ def qcv(fused: Array, sources: Sequence[Array]) -> Array:
   return pooled(spectra(fused, sources))
 
 
-def spectra(fused: Array, sources: Sequence[Array]) -> Array:
+def spectra(fused: Array, sources: Sequence[Array]) -> tuple[Array, ...]:
   """The visible errors, which take Fourier transforms, and the sources.
 
   Args:
@@ -49,9 +49,10 @@ def spectra(fused: Array, sources: Sequence[Array]) -> Array:
     sources: as for `qcv`.
 
   Returns:
-    [2 k, h, w] filtered errors of each source, then the stretched sources.
+    2 k planes [h, w]: filtered errors of each source, then the stretched
+    sources.
   """
-  planes = contrast_sensitivity.stretched((fused, *sources))
+  planes, transformed = contrast_sensitivity.transformed((fused, *sources))
   radii = contrast_sensitivity.radii(
     planes.shape[-2:], unit=_UNIT, dtype=planes.dtype
   )
@@ -60,21 +61,24 @@ def spectra(fused: Array, sources: Sequence[Array]) -> Array:
   power = jnp.exp(1.1 * jnp.log(jnp.where(scaled == 0, 1, scaled)))
   power = jnp.where(scaled == 0, 0, power)
   sensitivity = 2.6 * (0.0192 + scaled) * jnp.exp(-power)
-  errors = contrast_sensitivity.filtered(planes[1:] - planes[:1], sensitivity)
-  return jnp.concatenate([errors, planes[1:]])
+  errors = contrast_sensitivity.filtered(
+    transformed[1:] - transformed[:1], sensitivity, width=planes.shape[-1]
+  )
+  # One by one: canvases of a stack are too large for memory to be used again.
+  return (*errors, *planes[1:])
 
 
-def pooled(planes: Array, *, size: tiles.Size | None = None) -> Array:
+def pooled(seen: Sequence[Array], *, size: tiles.Size | None = None) -> Array:
   """Q_CV from errors and sources.
 
   Args:
-    planes: what `spectra` gives, or canvases of it.
+    seen: what `spectra` gives, or canvases of it.
     size: height and width of the picture, if it is the top left of the planes.
 
   Returns:
     Scalar.
   """
-  count = planes.shape[0] // 2
+  planes, count = jnp.stack(seen), len(seen) // 2
 
   def add(
     sums: tuple[Array, Array], tile: Array, place: tiles.Place

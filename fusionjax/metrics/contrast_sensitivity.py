@@ -15,8 +15,26 @@ from fusionjax.metrics import sharing
 
 Array = jax.Array
 
+_ENDS = (jnp.min, jnp.max)
+
 
 @sharing.shared
+def transformed(
+  planes: tuple[Array, ...], *, unit: bool = False
+) -> tuple[Array, Array]:
+  """Stretches planes and transforms them, once for both metrics.
+
+  Args:
+    planes: as for `stretched`.
+    unit: as for `stretched`.
+
+  Returns:
+    [n, h, w] stretched planes, [n, h, w // 2 + 1] their half spectra.
+  """
+  levels = stretched(planes, unit=unit)
+  return levels, jnp.fft.rfft2(levels)
+
+
 def stretched(planes: tuple[Array, ...], *, unit: bool = False) -> Array:
   """Brings each plane to the full range, round(255 (x - min) / (max - min)).
 
@@ -30,13 +48,14 @@ def stretched(planes: tuple[Array, ...], *, unit: bool = False) -> Array:
     where the stretch is 0 / 0.
   """
   levels = jnp.stack(planes)
-  if not jnp.issubdtype(levels.dtype, jnp.inexact):
-    levels = levels.astype(jnp.result_type(float))
+  dtype = jnp.result_type(float)
+  if jnp.issubdtype(levels.dtype, jnp.inexact):
+    dtype = levels.dtype
+  # Before the conversion, so that all that follows is one pass.
+  ends = [pick(levels, axis=(-2, -1), keepdims=True) for pick in _ENDS]
+  low, high, levels = (each.astype(dtype) for each in (*ends, levels))
   if unit:
-    levels = _divided(levels, 255)
-  low, high = (
-    pick(levels, axis=(-2, -1), keepdims=True) for pick in (jnp.min, jnp.max)
-  )
+    low, high, levels = (_divided(each, 255) for each in (low, high, levels))
   # Half a level is met often, and its side hangs on the last bit: the order is
   # that of the published code, and lax.round leaves no sum to be fused.
   found = _divided(levels - low, high - low) * 255
@@ -44,20 +63,20 @@ def stretched(planes: tuple[Array, ...], *, unit: bool = False) -> Array:
   return jnp.where((low == 0) & (high == 0), 0, found)
 
 
-def filtered(planes: Array, sensitivity: Array) -> Array:
-  """Multiplies the spectra of planes.
+def filtered(spectra: Array, sensitivity: Array, *, width: int) -> Array:
+  """Multiplies half spectra and goes back to planes.
 
   Args:
-    planes: [n, h, w] planes.
+    spectra: [n, h, w // 2 + 1] what rfft2 gives.
     sensitivity: [h, w // 2 + 1] factors, see `radii`; the other half of the
-      spectrum mirrors it.
+      spectrum mirrors this one.
+    width: of the planes.
 
   Returns:
     [n, h, w] planes.
   """
-  spectra = jnp.fft.rfft2(planes)
   spectra = spectra * sensitivity[None].astype(spectra.dtype)
-  return jnp.fft.irfft2(spectra, s=planes.shape[-2:])
+  return jnp.fft.irfft2(spectra, s=(spectra.shape[-2], width))
 
 
 def radii(shape: tuple[int, ...], *, unit: float, dtype: jnp.dtype) -> Array:

@@ -8,7 +8,7 @@ from jax import lax
 Array = jax.Array
 
 # The state of the search: a lower and an upper key, how many values are up to
-# each, and the number of the turn.
+# each, and the turn. All values are between the first two.
 _LOWER, _UPPER, _BELOW, _UP_TO, _TURN = range(5)
 
 
@@ -28,18 +28,43 @@ def median(values: Array) -> Array:
     Scalar; NaN if a value is.
   """
   flat = values.reshape(-1)
+  count = flat.size
+  # As a rank, from 1.
+  middle = (count + 1) // 2
+  # The search has no derivative, the values that it finds have.
+  key, up_to = _search(lax.stop_gradient(flat), middle)
+  here = flat <= key
+  # The largest value up to the key, and less the smallest above it.
+  ends = jnp.max(
+    jnp.stack(
+      [jnp.where(here, flat, -jnp.inf), jnp.where(here, -jnp.inf, -flat)]
+    ),
+    axis=-1,
+  )
+  low = ends[0]
+  if count % 2 == 0:
+    low = (low + jnp.where(up_to > middle, low, -ends[1])) / 2
+  return jnp.where(jnp.isnan(jnp.mean(flat)), jnp.nan, low)
+
+
+def _search(flat: Array, middle: int) -> tuple[Array, Array]:
+  """A number that `middle` values are up to, and how many really are.
+
+  They are more where several values are equal to the middle one.
+  """
   dtype, count = flat.dtype, flat.size
   integer = jnp.dtype(f'int{8 * dtype.itemsize}')
   octave = 1 << jnp.finfo(dtype).nmant
-  # As a rank, from 1.
-  middle = (count + 1) // 2
+
+  # Counts are sums of floats, of which XLA has the faster ones.
+  counted = dtype if count < 1 << jnp.finfo(dtype).nmant else jnp.int32
 
   def value(key: Array) -> Array:
     return lax.bitcast_convert_type(key, dtype)
 
-  mean = jnp.mean(flat)
   # Images have most of their energy in few places.
-  guess = lax.bitcast_convert_type(mean, integer) - 3 * octave
+  mean = lax.bitcast_convert_type(jnp.mean(flat), integer)
+  guess = mean - 3 * octave
 
   def missed(state: Array) -> Array:
     return (state[_UP_TO] != middle) & (state[_UPPER] - state[_LOWER] > 1)
@@ -61,7 +86,7 @@ def median(values: Array) -> Array:
     key = jnp.where(is_open & ~halve, open_key, key)
     key = jnp.where(number == 0, guess, key)
     key = jnp.clip(key, lower + 1, upper - 1)
-    found = jnp.sum((flat <= value(key)).astype(dtype)).astype(integer)
+    found = jnp.sum((flat <= value(key)).astype(counted)).astype(integer)
     high = found >= middle
     return jnp.stack(
       [
@@ -76,16 +101,4 @@ def median(values: Array) -> Array:
   infinite = int(np.array(np.inf, dtype).view(integer))
   start = jnp.asarray([-1, infinite, 0, count, 0], integer)
   state = lax.while_loop(missed, turn, start)
-  here = flat <= value(state[_UPPER])
-  # The largest value up to the key, and less the smallest above it.
-  ends = jnp.max(
-    jnp.stack(
-      [jnp.where(here, flat, -jnp.inf), jnp.where(here, -jnp.inf, -flat)]
-    ),
-    axis=-1,
-  )
-  low = ends[0]
-  if count % 2 == 0:
-    next_one = jnp.where(state[_UP_TO] > middle, low, -ends[1])
-    low = (low + next_one) / 2
-  return jnp.where(jnp.isnan(mean), mean, low)
+  return value(state[_UPPER]), state[_UP_TO]

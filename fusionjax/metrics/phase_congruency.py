@@ -46,7 +46,7 @@ def features(planes: Array) -> Array:
   above the noise divided by amplitude, weighted by the spread of frequencies.
 
   Args:
-    planes: [n, h, w] floats in 0..255, h and w at least 2.
+    planes: [n, h, w] in 0..255, uint8 or float, h and w at least 2.
 
   Returns:
     [n, 3, h, w]: the congruency over all orientations in 0..1, the larger
@@ -60,12 +60,15 @@ def features(planes: Array) -> Array:
     sample off in pictures of odd size.
   """
   height, width = planes.shape[1:]
-  radial, angle = _filters((height, width), planes.dtype)
-  angles = jnp.asarray(_ANGLES, planes.dtype)
-  gains = jnp.asarray(_noise_gains(height, width), planes.dtype)
+  dtype = jnp.result_type(float)
+  if jnp.issubdtype(planes.dtype, jnp.inexact):
+    dtype = planes.dtype
+  radial, angle = _filters((height, width), dtype)
+  angles = jnp.asarray(_ANGLES, dtype)
+  gains = jnp.asarray(_noise_gains(height, width), dtype)
 
   def of_plane(kept: Array, plane: Array) -> tuple[Array, Array]:
-    spectrum = jnp.fft.fft2(plane)
+    spectrum = jnp.fft.fft2(plane.astype(dtype))
 
     def of_orientation(number: Array, kept: Array) -> Array:
       spread = _spread(angle, angles[number])
@@ -80,7 +83,7 @@ def features(planes: Array) -> Array:
     return kept, _moments(kept)
 
   # One buffer for all planes: what it holds is written anew for each.
-  kept = jnp.zeros((_ORIENTATIONS, 2, height, width), planes.dtype)
+  kept = jnp.zeros((_ORIENTATIONS, 2, height, width), dtype)
   return lax.scan(of_plane, kept, planes)[1]
 
 
@@ -209,16 +212,18 @@ def _noise_gains(height: int, width: int) -> np.ndarray:
     band[0, 0] = 0
   together = _sum(bands)
   angle = np.arctan2(-y[:, None], x)
+  # In place: fresh memory takes longer than what is computed in it.
+  spread, total = np.empty_like(angle), np.empty_like(angle)
   gains = []
   for orientation in _ANGLES:
-    turn = np.abs(angle - orientation)
-    turn = np.minimum(turn, 2 * math.pi - turn)
-    spread = np.exp(_ANGULAR * turn * turn)
-    total = spread * together
+    np.abs(np.subtract(angle, orientation, out=spread), out=spread)
+    np.minimum(spread, 2 * math.pi - spread, out=spread)
+    np.exp(np.multiply(_ANGULAR * spread, spread, out=spread), out=spread)
+    np.multiply(spread, together, out=total)
     mirrored = np.roll(total[::-1, ::-1], (1, 1), axis=(0, 1))
-    energy = np.vdot(total, total + mirrored) / 2
-    finest = spread * bands[0]
-    gains.append(energy / np.vdot(finest, finest))
+    energy = (np.vdot(total, total) + np.vdot(total, mirrored)) / 2
+    np.multiply(spread, bands[0], out=spread)
+    gains.append(energy / np.vdot(spread, spread))
   return np.array(gains)
 
 

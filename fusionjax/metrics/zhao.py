@@ -53,11 +53,8 @@ def spectra(fused: Array, sources: Sequence[Array]) -> Array:
     [9, h, w]: congruency, larger and smaller moment of the fused picture, of
     the first and of the second source.
   """
-  planes = jnp.stack([fused, *sources])
-  if not jnp.issubdtype(planes.dtype, jnp.inexact):
-    planes = planes.astype(jnp.result_type(float))
-  found = phase_congruency.features(planes)
-  return found.reshape(-1, *planes.shape[1:])
+  found = phase_congruency.features(jnp.stack([fused, *sources]))
+  return found.reshape(-1, *found.shape[-2:])
 
 
 def pooled(features: Array, *, size: tiles.Size | None = None) -> Array:
@@ -109,5 +106,8 @@ def _correlation(fused: Array, others: Array) -> Array:
   means = found[:count]
   variances = found[count : 2 * count] - means * means
   covariances = found[2 * count :] - means[:1] * means[1:]
-  scale = jnp.sqrt(jnp.abs(variances[1:] * variances[:1]))
+  square = jnp.abs(variances[1:] * variances[:1])
+  # Without a derivative of infinity where there is no feature.
+  there = square > 0
+  scale = jnp.where(there, jnp.sqrt(jnp.where(there, square, 1)), 0)
   return (covariances + _CONSTANT) / (scale + _CONSTANT)
