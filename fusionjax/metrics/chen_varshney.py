@@ -52,7 +52,9 @@ def spectra(fused: Array, sources: Sequence[Array]) -> tuple[Array, ...]:
     2 k planes [h, w]: filtered errors of each source, then the stretched
     sources.
   """
-  planes, transformed = contrast_sensitivity.transformed((fused, *sources))
+  planes, transformed = contrast_sensitivity.transformed(
+    (fused, *sources), unit=False
+  )
   radii = contrast_sensitivity.radii(
     planes.shape[-2:], unit=_UNIT, dtype=planes.dtype
   )

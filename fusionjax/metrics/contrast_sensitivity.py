@@ -20,7 +20,7 @@ _ENDS = (jnp.min, jnp.max)
 
 @sharing.shared
 def transformed(
-  planes: tuple[Array, ...], *, unit: bool = False
+  planes: tuple[Array, ...], *, unit: bool
 ) -> tuple[Array, Array]:
   """Stretches planes and transforms them, once for both metrics.
 
@@ -35,7 +35,7 @@ def transformed(
   return levels, jnp.fft.rfft2(levels)
 
 
-def stretched(planes: tuple[Array, ...], *, unit: bool = False) -> Array:
+def stretched(planes: tuple[Array, ...], *, unit: bool) -> Array:
   """Brings each plane to the full range, round(255 (x - min) / (max - min)).
 
   Args:

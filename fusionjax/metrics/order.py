@@ -7,9 +7,9 @@ from jax import lax
 
 Array = jax.Array
 
-# The state of the search: a lower and an upper key, how many values are up to
-# each, and the turn. All values are between the first two.
-_LOWER, _UPPER, _BELOW, _UP_TO, _TURN = range(5)
+# Of the state of the search: a lower key, an upper one, how many values are up
+# to each, and the number of the turn. The middle is between the keys.
+_LOWER, _UPPER, _UP_TO = 0, 1, 3
 
 
 def median(values: Array) -> Array:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from fusionjax.metrics import order
+from fusionjax.metrics import filters, order
 
 Array = jax.Array
 
@@ -63,7 +63,7 @@ def features(planes: Array) -> Array:
   dtype = jnp.result_type(float)
   if jnp.issubdtype(planes.dtype, jnp.inexact):
     dtype = planes.dtype
-  radial, angle = _filters((height, width), dtype)
+  radial, angle = _bank((height, width), dtype)
   angles = jnp.asarray(_ANGLES, dtype)
   gains = jnp.asarray(_noise_gains(height, width), dtype)
 
@@ -141,7 +141,7 @@ def _moments(kept: Array) -> Array:
       (lambda a: math.cos(a) * math.sin(a), _ORIENTATIONS),
     )
   )
-  reach = jnp.sqrt(both * both + (across - along) ** 2) + _EPS
+  reach = filters.magnitude(both, across - along) + _EPS
   total = across + along
   return jnp.stack([congruency, (total + reach) / 2, (total - reach) / 2])
 
@@ -152,7 +152,7 @@ def _noise_threshold(power: Array) -> Array:
   return jnp.sqrt(power) * (reach / _RESCALED)
 
 
-def _filters(shape: tuple[int, int], dtype: jnp.dtype) -> tuple[Array, Array]:
+def _bank(shape: tuple[int, int], dtype: jnp.dtype) -> tuple[Array, Array]:
   """[4, h, w] radial parts of the filters and [h, w] angles of frequencies."""
   (y, y_low), (x, x_low) = (
     [jnp.asarray(each, dtype) for each in _frequencies(side)] for side in shape

@@ -230,19 +230,20 @@ def _moments_about_means(
   """
   means = filters.swept(planes, taps)
   count, height, width = means.shape
-  weights = jnp.asarray(taps, means.dtype)
 
-  def add_row(row: Array, total: Array) -> Array:
+  def add_row(total: Array, term: tuple[Array, Array]) -> tuple[Array, None]:
+    row, weight = term
     at = (jnp.int32(0), row, jnp.int32(0))
     samples = lax.dynamic_slice(planes, at, (count, height, planes.shape[2]))
     for column, tap in enumerate(taps):
       offset = samples[..., column : column + width] - means
       products = jnp.concatenate([offset * offset, offset[:1] * offset[1:]])
-      total = total + weights[row] * tap * products
-    return total
+      total = total + weight * tap * products
+    return total, None
 
   start = jnp.zeros((2 * count - 1, height, width), means.dtype)
-  total = lax.fori_loop(jnp.int32(0), jnp.int32(len(taps)), add_row, start)
+  rows = jnp.arange(len(taps), dtype=jnp.int32)
+  total, _ = lax.scan(add_row, start, (rows, jnp.asarray(taps, means.dtype)))
   return total[:count], total[count:]
 
 

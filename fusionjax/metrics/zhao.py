@@ -33,7 +33,8 @@ def qp(fused: Array, sources: Sequence[Array]) -> Array:
     sources: two [h, w] planes in 0..255.
 
   Returns:
-    Scalar, about 0..1; NaN where the sources have no feature.
+    Scalar, about 0..1; NaN where the sources have no feature. A fused picture
+    without any has r = C / C: nearly 1.
 
   References:
     Zhao, Laganiere, Liu, Performance assessment of combinative pixel-level
