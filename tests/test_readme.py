@@ -80,7 +80,8 @@ def test_published_commands(reference: Path, folder: Path) -> None:
   for name in ('under.jpg', 'over.jpg'):
     (folder / name).write_bytes((_TOP / 'docs/pictures' / name).read_bytes())
   lines = commands(published=True)
-  assert [line[0] for line in lines] == ['fuse', 'convert']
+  assert [line[0] for line in lines] == ['fuse', 'convert', 'benchmark']
+  (folder / 'MEFB').symlink_to(folder / 'stacks')
   for line in lines:
     assert cli.main(line) == 0
   assert (folder / 'fused.png').exists()

@@ -53,17 +53,21 @@ def test_sizes_share_a_compilation():
   assert program._cache_size() == 1
 
 
-def test_canvases_grow_in_powers_of_two():
-  sides = [programs.canvas_side(side) for side in (1, 1024, 1025, 5000)]
-  assert sides == [1024, 1024, 2048, 8192]
+def test_canvases_grow_by_halves_of_powers_of_two():
+  asked = (1, 1024, 1025, 1536, 1537, 3000, 5000, 8000)
+  sides = [programs.canvas_side(side) for side in asked]
+  assert sides == [1024, 1024, 1536, 1536, 2048, 3072, 6144, 8192]
 
 
 def test_a_picture_larger_than_the_least_canvas():
   tall = np.tile(FUSED, (22, 1, 1))
   assert tall.shape[0] > programs.LEAST_SIDE
-  found = metrics.evaluate(tall, [], metrics=('en', 'sd'))
-  whole = metrics.evaluate(FUSED, [], metrics=('en', 'sd'))
-  assert found == pytest.approx(whole, rel=1e-12)
+  names = ('en', 'sd', 'qcb')
+  sources = [np.tile(source, (22, 1, 1)) for source in SOURCES]
+  found = metrics.evaluate(tall, sources, metrics=names)
+  with jax.enable_x64(True):
+    exact = programs.values(tall, sources, names=names, toolbox='mefb')
+  assert found == pytest.approx(jax.tree.map(float, exact), rel=1e-12)
 
 
 def test_threads_score_alike():
