@@ -22,6 +22,10 @@ BY_PICTURE = {
   # side. 17 orders of the same sum in NumPy lie within 3e-5 of the reference,
   # none meets it; here such windows count as 0.
   ('mefb', 'qc', 'mfifb_lytro_05'): 1e-5,
+  # VIFF takes variances below 1e-10 for none. In the saturated sky some windows
+  # lie at that limit, where E[x^2] - E[x]^2 of the reference is off by as
+  # much; here they are summed about the mean.
+  ('mefb', 'viff', 'mefb_Venice'): 1e-7,
 }
 
 
