@@ -21,6 +21,7 @@ def fuse(
   images: Sequence[Any],
   *,
   model: str | Path | FusionModel = DEFAULT_MODEL,
+  **options: Any,
 ) -> np.ndarray:
   """Fuses images of one scene.
 
@@ -31,6 +32,7 @@ def fuse(
     model: name of a model that ships, anything else that `load_model` takes,
       or a model. A model that ships stays loaded and compiled between calls;
       load another one once with `load_model`, if it is used again.
+    **options: options of the method, see `FusionModel.fuse`.
 
   Returns:
     The fused image, of the size of the images and the dtype of the first
@@ -42,7 +44,7 @@ def fuse(
   if not isinstance(model, FusionModel):
     shipped = isinstance(model, str) and model in registry.MODELS
     model = _shipped(str(model)) if shipped else load_model(model)
-  return model.fuse(images)
+  return model.fuse(images, **options)
 
 
 @functools.lru_cache(maxsize=4)

@@ -379,7 +379,9 @@ def test_models(capsys):
     registry.list_models()
   )
   _, out, _ = _run(capsys, 'models', '--task', 'ivf')
-  assert [line.split()[0] for line in out.splitlines()] == ['ffmef-ivf']
+  names = [line.split()[0] for line in out.splitlines()]
+  assert names == list(registry.list_models('ivf'))
+  assert 'ffmef-ivf' in names
   code, _, err = _run(capsys, 'models', '--task', 'iv')
   assert code == 2
   assert "Unknown task 'iv'. Did you mean ivf" in err

@@ -15,6 +15,9 @@ Fuses two or more images of one scene, or all scenes of folders.
   fusionjax fuse under.jpg over.jpg -o fused.png
   fusionjax fuse infrared/ visible/ -o fused/ --model ffmef-ivf
   fusionjax fuse stacks/ -o fused/
+  fusionjax fuse ir.png vis.png -o fused.png --model csc_ivfn-ivf \\
+    --color visible
+  fusionjax fuse bands.npy pan.png -o cube.tif --model csc_msfn-msf
 
 A single folder may hold a folder per scene, pairs by suffix (NAME_A.png,
 NAME_B.png) or a folder per source."""
@@ -45,8 +48,19 @@ def add(commands: 'Commands') -> None:
   parser.add_argument('--like', help=console.LIKE_HELP)
   parser.add_argument(
     '--suffix',
-    default='.png',
-    help='kind of the files written to a folder (default: .png)',
+    help='kind of the files written to a folder (default: .png; cubes: .tif)',
+  )
+  parser.add_argument(
+    '--color',
+    metavar='KIND',
+    help='colour of the result, for models that leave a choice: csc_ivfn'
+    ' gives grey, or with `visible` the colour of the visible image',
+  )
+  parser.add_argument(
+    '--stretch',
+    action=argparse.BooleanOptionalAction,
+    help='whether csc_mefn stretches its result to the full range, as'
+    ' published (default: yes)',
   )
   parser.add_argument(
     '--overwrite', action='store_true', help='replace files that exist'
@@ -67,6 +81,9 @@ def run(args: argparse.Namespace) -> int:
   from fusionjax.inference.load import load_model
 
   model = load_model(args.model, like=args.like)
+  given = {'color': args.color, 'stretch': args.stretch}
+  options = {name: value for name, value in given.items() if value is not None}
+  model.check_options(options)
   plan = files.plan_jobs(
     args.inputs,
     args.output,
@@ -79,7 +96,9 @@ def run(args: argparse.Namespace) -> int:
   for path, why in plan.failed:
     console.complain(f'{path}: {why}')
   counts = {'fused': 0, 'exists': 0, 'failed': len(plan.failed)}
-  for outcome in files.run_jobs(model, plan, overwrite=args.overwrite):
+  for outcome in files.run_jobs(
+    model, plan, overwrite=args.overwrite, options=options
+  ):
     if outcome.error is not None and not plan.description:
       raise outcome.error
     counts[outcome.status] += 1

@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from fusionjax.data import headers, layouts, naming
+from fusionjax.data import cubes, headers, layouts, naming
 from fusionjax.data.scenes import Found, Scene, group_names
 from fusionjax.errors import InputError
 from fusionjax.methods import registry
@@ -222,7 +222,7 @@ def _finish(
     left_out += extra
     paths = [item.path for item in sources]
     every = [*paths, reference] if reference else paths
-    known.update({path: headers.read_header(path) for path in every})
+    known.update({path: _header(path, task) for path in every})
     problem = _problem(paths, reference, known, task)
     if problem:
       left_out.append(problem)
@@ -254,6 +254,13 @@ def _finish(
   )
 
 
+def _header(path: Path, task: registry.Task | None) -> headers.Header:
+  """Reads a header; what is no picture may still be a cube."""
+  header = headers.read_header(path)
+  cube = task is not None and task.guided
+  return headers.Header() if cube and header.problem else header
+
+
 def _ordered(
   draft: layouts.Draft, task: registry.Task | None
 ) -> tuple[list[layouts.Item], Path | None, list[tuple[Path, str]]]:
@@ -264,7 +271,10 @@ def _ordered(
   by_role = {item.role: item for item in sources if item.role}
   if len(by_role) == len(sources):
     sources.sort(key=lambda item: naming.rank(item.role))
-  if task and task.max_sources and len(sources) > task.max_sources:
+  if task and task.guided:
+    # A cube may lie in several files; what guides it comes last.
+    sources.sort(key=lambda item: item.role in cubes.GUIDE_ROLES)
+  elif task and task.max_sources and len(sources) > task.max_sources:
     if 'visible' not in by_role and 'colour' in by_role:
       by_role['visible'] = by_role['colour']
     if all(role in by_role for role in task.sources):
@@ -286,7 +296,7 @@ def _problem(
   for path in every:
     if known[path].problem:
       return path, known[path].problem
-  if task is None:
+  if task is None or task.guided:
     return None
   most = task.max_sources
   if len(paths) < task.min_sources or (most and len(paths) > most):

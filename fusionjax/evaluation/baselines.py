@@ -9,7 +9,7 @@ import numpy as np
 from fusionjax import errors
 from fusionjax.data.images import to_unit_rgb
 from fusionjax.errors import InputError
-from fusionjax.inference.model import check_sizes
+from fusionjax.inference.checks import check_sizes
 
 # [n, h, w, 3] in [0, 1] -> [h, w, 3].
 Rule = Callable[[np.ndarray], np.ndarray]

@@ -2,14 +2,18 @@
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from fusionjax.data import cubes
 from fusionjax.data import images as images_lib
 from fusionjax.data.folder import find_scenes
 from fusionjax.errors import InputError
 from fusionjax.inference import writing
-from fusionjax.inference.model import FusionModel, check_count, check_sizes
+from fusionjax.inference.checks import check_count, check_sizes
+from fusionjax.inference.model import FusionModel
+from fusionjax.methods import registry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,11 +24,13 @@ class Job:
     name: name of the scene.
     sources: its files, in the order of the task.
     output: the file to write.
+    guided: whether the sources are files of a cube and a guide.
   """
 
   name: str
   sources: tuple[Path, ...]
   output: Path
+  guided: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,17 +72,19 @@ def plan_jobs(
   output: Path | str,
   *,
   task: str,
-  suffix: str = '.png',
+  suffix: str | None = None,
   overwrite: bool = False,
 ) -> Plan:
   """Plans the fusion of files, or of all scenes in folders.
 
   Args:
     inputs: images of one scene, or parallel folders with one source each, or
-      one folder in any layout that `find_scenes` understands.
+      one folder in any layout that `find_scenes` understands. Of a guided
+      task one or more files of a cube, and its guide last.
     output: the file to write, or the folder where the inputs are folders.
     task: a key of `registry.TASKS`.
-    suffix: kind of the files that are written to a folder, `.png` or `png`.
+    suffix: kind of the files that are written to a folder, `.png` or `png`;
+      None for .png, and .tif for cubes.
     overwrite: whether an output file may exist already.
 
   Returns:
@@ -89,6 +97,8 @@ def plan_jobs(
   for path in paths:
     if not path.exists():
       raise InputError(f'{path} does not exist. Check the path.')
+  if suffix is None:
+    suffix = '.tif' if registry.get_task(task).guided else '.png'
   folders = [path.is_dir() for path in paths]
   if paths and all(folders):
     return _plan_folders(paths, Path(output), task=task, suffix=suffix)
@@ -101,7 +111,11 @@ def plan_jobs(
 
 
 def run_jobs(
-  model: FusionModel, plan: Plan, *, overwrite: bool = False
+  model: FusionModel,
+  plan: Plan,
+  *,
+  overwrite: bool = False,
+  options: Mapping[str, Any] | None = None,
 ) -> Iterator[Outcome]:
   """Runs a plan scene by scene; a bad one does not stop the others.
 
@@ -109,6 +123,7 @@ def run_jobs(
     model: the model.
     plan: what to do.
     overwrite: whether files that exist are written again.
+    options: options of the method, see `FusionModel.fuse`.
 
   Yields:
     What became of each job, when it is done.
@@ -119,7 +134,7 @@ def run_jobs(
       yield Outcome(job, 'exists')
       continue
     try:
-      size = _run(model, job)
+      size = _run(model, job, options or {})
     except InputError as error:
       yield Outcome(job, 'failed', error)
     else:
@@ -127,11 +142,19 @@ def run_jobs(
       yield Outcome(job, 'fused', size=size, seconds=seconds)
 
 
-def _run(model: FusionModel, job: Job) -> tuple[int, int]:
+def _run(
+  model: FusionModel, job: Job, options: Mapping[str, Any]
+) -> tuple[int, int]:
   """Reads, fuses and writes one scene; returns its size."""
   names = [str(path) for path in job.sources]
-  arrays = [images_lib.read_image(path) for path in job.sources]
-  fused = model.fuse(arrays, names=names)
+  if job.guided:
+    bands, guide = cubes.split_guide(job.sources)
+    parts = [bands, [guide]] if guide else [bands]
+    arrays = [cubes.read_cubes(paths) for paths in parts]
+    names = [str(paths[0]) for paths in parts]
+  else:
+    arrays = [images_lib.read_image(path) for path in job.sources]
+  fused = model.fuse(arrays, names=names, **options)
   writing.write_image(job.output, fused)
   return fused.shape[0], fused.shape[1]
 
@@ -140,7 +163,9 @@ def _plan_files(
   paths: list[Path], output: Path, *, task: str, overwrite: bool
 ) -> Plan:
   """Plans one scene of given files."""
-  check_count(len(paths), task=task)
+  guided = registry.get_task(task).guided
+  # A cube may lie in several files.
+  check_count(min(len(paths), 2) if guided else len(paths), task=task)
   if output.is_dir():
     raise InputError(
       f'{output} is a folder. Give the file to write, such as'
@@ -153,11 +178,12 @@ def _plan_files(
     raise InputError(
       f'{output} exists already. Give another name, or --overwrite.'
     )
-  # From the headers, so that a wrong size is said before a model is loaded.
-  check_sizes(
-    [images_lib.image_size(path) for path in paths], [str(p) for p in paths]
-  )
-  return Plan((Job(output.stem, tuple(paths), output),))
+  if not guided:
+    # From the headers: a wrong size is said before a model is loaded.
+    check_sizes(
+      [images_lib.image_size(path) for path in paths], [str(p) for p in paths]
+    )
+  return Plan((Job(output.stem, tuple(paths), output, guided),))
 
 
 def _plan_folders(
@@ -178,13 +204,15 @@ def _plan_folders(
         ' take fused images for sources. Give a folder elsewhere.'
       )
   found = find_scenes(folders, task=task)
+  guided = registry.get_task(task).guided
   names = [scene.name.casefold() for scene in found.scenes]
   # Only scenes of two splits may share a name: then each split has a folder.
   doubled = len(set(names)) < len(names)
   jobs = []
   for scene in found.scenes:
     target = output / scene.split if doubled else output
-    job = Job(scene.name, scene.sources, target / f'{scene.name}{suffix}')
+    path = target / f'{scene.name}{suffix}'
+    job = Job(scene.name, scene.sources, path, guided)
     _check_no_source(job.output, scene.sources)
     jobs.append(job)
   _check_distinct(jobs)

@@ -26,7 +26,7 @@ def load_model(
     name_or_path: name of a model that ships (`ffmef-mef`), the workdir of a
       training, a weight file of fusionjax (.safetensors), or a published
       checkpoint (.pth, .pt, .model, .npz, or .safetensors with PyTorch's
-      names).
+      names), or the folder of one that consists of several files.
     like: name of the model that a published checkpoint belongs to.
 
   Returns:
@@ -42,6 +42,8 @@ def load_model(
   if like is None and name in registry.MODELS:
     return _from_weights(weights.shipped_path(name), name)
   path = _find(name, like)
+  if path.is_dir() and like is not None:
+    return _from_published(path, like)
   if path.suffix.lower() == '.safetensors' and weights.is_ours(path):
     folder = Path(name)
     model = _from_weights(path, folder.name if folder.is_dir() else path.stem)
@@ -70,6 +72,10 @@ def _find(name: str, like: str | None) -> Path:
   path = Path(name)
   if path.is_dir():
     if not (path / WORKDIR_WEIGHTS).is_file():
+      if like is not None:
+        method, _ = registry.get_model(like)
+        if registry.get_method(method).published_files:
+          return path
       raise InputError(
         f'{path} holds no {WORKDIR_WEIGHTS}. Give the workdir of a training,'
         ' or a file.'
@@ -116,9 +122,8 @@ def _from_published(path: Path, like: str) -> FusionModel:
   variables = published.load_published(
     path, method=method, module=module, task=task
   )
-  return FusionModel(
-    module, _on_device(variables), path.stem, method_name, task
-  )
+  name = path.name if path.is_dir() else path.stem
+  return FusionModel(module, _on_device(variables), name, method_name, task)
 
 
 def _on_device(variables: dict[str, Any]) -> dict[str, Any]:

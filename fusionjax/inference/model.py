@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -11,13 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from fusionjax.errors import InputError
+from fusionjax.inference import guided
+from fusionjax.inference.checks import check_images, is_grey
 from fusionjax.methods import base, registry
 from fusionjax.ops import levels
 
 Array = jax.Array
-
-MIN_SIDE = 16
-_KINDS = 'uint8, uint16 or float in [0, 1]'
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,35 +60,82 @@ class FusionModel:
     return self._apply(self.variables, *sources)
 
   def fuse(
-    self, images: Sequence[Any], *, names: Sequence[str] | None = None
+    self,
+    images: Sequence[Any],
+    *,
+    names: Sequence[str] | None = None,
+    **options: Any,
   ) -> np.ndarray:
     """Fuses images of one scene.
 
     Args:
       images: two or more images [h, w], [h, w, 1] or [h, w, 3] (RGB), in the
         order of the task; uint8, uint16 or float in [0, 1]; NumPy or JAX
-        arrays of one size, from 16 pixels a side.
+        arrays of one size, from 16 pixels a side. For `msf` a cube
+        [h, w, bands] and its guide, each of its own size.
       names: what errors call the images; `image 1`, `image 2` by default.
+      **options: options of the method, such as `color='visible'` of
+        CSC-IVFN; see `Method.fuse_options`.
 
     Returns:
       The fused image: [h, w, 3], or grey like the images if all of them are
       grey. It has the dtype of the first image, or of the last where the
-      order of the sources has a meaning (the visible one of a pair).
+      order of the sources has a meaning (the visible one of a pair). For
+      `msf` the cube at the size of its guide.
 
     Raises:
-      InputError: if the images are no such images.
+      InputError: if the images are no such images, or an option is unknown.
     """
-    arrays = check_images(images, task=self.task, names=names)
-    pictures = [_storable(image) for image in arrays]
+    chosen = self.check_options(options)
+    task = registry.get_task(self.task)
+    if task.guided:
+      arrays = guided.check_cube_and_guide(images, task=self.task, names=names)
+      pictures = [guided.storable(image) for image in arrays]
+    else:
+      arrays = check_images(images, task=self.task, names=names)
+      pictures = [_storable(image) for image in arrays]
     # The pictures of an unordered stack are alike; of an ordered pair the
-    # last one is what a person would have looked at.
-    last = -1 if registry.get_task(self.task).ordered else 0
+    # last one is what a person would have looked at. A cube stays a cube.
+    last = -1 if task.ordered and not task.guided else 0
     like = arrays[last]
     dtype = pictures[last].dtype
-    fused = np.asarray(self._fuse(self.variables, pictures, dtype=dtype))
-    if all(_is_grey(image) for image in arrays):
-      fused = fused[..., 0].reshape(like.shape)
+    fused = np.asarray(
+      self._fuse(self.variables, pictures, dtype=dtype, options=chosen)
+    )
+    if task.guided:
+      fused = fused if like.ndim == 3 else fused[..., 0]
+    elif all(is_grey(image) for image in arrays) or fused.shape[-1] == 1:
+      shape = like.shape if is_grey(like) else like.shape[:2]
+      fused = fused[..., 0].reshape(shape)
     return fused.astype(like.dtype, copy=False)
+
+  def check_options(
+    self, options: Mapping[str, Any]
+  ) -> tuple[tuple[str, Any], ...]:
+    """Checks options of `fuse`.
+
+    Args:
+      options: values by name.
+
+    Returns:
+      The same, hashable and in order.
+
+    Raises:
+      InputError: if the method has no such option, or it no such value.
+    """
+    known = registry.get_method(self.method).fuse_options
+    for name, value in options.items():
+      if name not in known:
+        has = f'only {", ".join(known)}' if known else 'no options'
+        raise InputError(
+          f'{self.method} has no option {name}: it has {has}. Leave it out.'
+        )
+      if value not in known[name]:
+        values = ', '.join(map(str, known[name]))
+        raise InputError(
+          f'{name} of {self.method} is {value}. Give one of {values}.'
+        )
+    return tuple(sorted(options.items()))
 
   @functools.cached_property
   def _apply(self) -> Callable[..., Array]:
@@ -100,11 +146,20 @@ class FusionModel:
     method = registry.get_method(self.method)
 
     def fuse(
-      variables: base.Variables, pictures: list[Array], *, dtype: np.dtype
+      variables: base.Variables,
+      pictures: list[Array],
+      *,
+      dtype: np.dtype,
+      options: tuple[tuple[str, Any], ...],
     ) -> Array:
       sources = [_to_unit(picture)[None] for picture in pictures]
       fused = base.fuse_pictures(
-        method, self.module, variables, sources, task=self.task
+        method,
+        self.module,
+        variables,
+        sources,
+        task=self.task,
+        **dict(options),
       )[0]
       if jnp.issubdtype(dtype, jnp.floating):
         return jnp.clip(fused, 0, 1)
@@ -112,7 +167,7 @@ class FusionModel:
       whole = levels.to_levels(fused, levels=top, rounding=method.rounding)
       return whole.astype(dtype)
 
-    return jax.jit(fuse, static_argnames='dtype')
+    return jax.jit(fuse, static_argnames=('dtype', 'options'))
 
 
 def _storable(image: np.ndarray) -> np.ndarray:
@@ -133,127 +188,3 @@ def _to_unit(image: Array) -> Array:
   top = int(jnp.iinfo(image.dtype).max)
   table = np.arange(top + 1, dtype=np.float32) / np.float32(top)
   return jnp.asarray(table).at[image].get(mode='promise_in_bounds')
-
-
-def check_images(
-  images: Sequence[Any], *, task: str, names: Sequence[str] | None = None
-) -> list[np.ndarray]:
-  """Checks images that are to be fused.
-
-  Args:
-    images: what the user gave.
-    task: a key of `registry.TASKS`.
-    names: what errors call the images; `image 1`, `image 2` by default.
-
-  Returns:
-    The images as NumPy arrays.
-
-  Raises:
-    InputError: that names the image and the fix.
-  """
-  images = list(images)
-  names = names or [f'image {i + 1}' for i in range(len(images))]
-  check_count(len(images), task=task)
-  arrays = [
-    _check_image(image, name) for image, name in zip(images, names, strict=True)
-  ]
-  check_sizes([image.shape[:2] for image in arrays], names)
-  for image, name in zip(arrays, names, strict=True):
-    _check_range(image, name)
-  return arrays
-
-
-def check_count(count: int, *, task: str) -> None:
-  """Checks the number of images against what a task takes.
-
-  Args:
-    count: how many images there are.
-    task: a key of `registry.TASKS`.
-
-  Raises:
-    InputError: if there are too few or too many.
-  """
-  row = registry.get_task(task)
-  least, most = max(2, row.min_sources), row.max_sources
-  if count >= least and (most is None or count <= most):
-    return
-  got = 'One image is' if count == 1 else f'{count} images are'
-  what = 'not enough' if count < least else 'too many'
-  takes = f'{least} or more' if most is None else str(least)
-  raise InputError(
-    f'{got} {what}: {row.title} fusion takes {takes}'
-    f' ({", ".join(row.sources)}). Give {takes} images of one scene.'
-  )
-
-
-def check_sizes(sizes: Sequence[tuple[int, ...]], names: Sequence[str]) -> None:
-  """Checks that images share one size, and that it is large enough.
-
-  Args:
-    sizes: (height, width) of every image.
-    names: what errors call them.
-
-  Raises:
-    InputError: if the sizes differ or a side is below 16 pixels.
-  """
-  for (height, width), name in zip(sizes, names, strict=True):
-    first_height, first_width = sizes[0]
-    if (height, width) != (first_height, first_width):
-      raise InputError(
-        f'Images of a stack must share one size: {names[0]} is'
-        f' {first_width}x{first_height}, {name} is {width}x{height}.'
-        ' Resize one.'
-      )
-    if min(height, width) < MIN_SIDE:
-      raise InputError(
-        f'{name} is {width}x{height}: each side must have {MIN_SIDE} pixels'
-        ' or more. Give a larger image.'
-      )
-
-
-def _is_grey(image: np.ndarray) -> bool:
-  return image.ndim == 2 or image.shape[-1] == 1
-
-
-def _check_image(image: Any, name: str) -> np.ndarray:
-  """Checks the type, shape and dtype of one image."""
-  if isinstance(image, str) or hasattr(image, '__fspath__'):
-    raise InputError(
-      f'{name} is a path, expected an array. Read it with'
-      ' fusionjax.data.images.read_image, or use `fusionjax fuse`.'
-    )
-  array = np.asarray(image)
-  # In the machine's order of bytes.
-  array = array.astype(array.dtype.newbyteorder('='), copy=False)
-  if array.ndim == 3 and array.shape[-1] in (2, 4):
-    raise InputError(
-      f'{name} has {array.shape[-1]} channels, expected grey or RGB. Take off'
-      ' the alpha channel: image[..., :-1].'
-    )
-  if array.ndim not in (2, 3) or (
-    array.ndim == 3 and array.shape[-1] not in (1, 3)
-  ):
-    raise InputError(
-      f'{name} has shape {list(array.shape)}, expected [height, width] or'
-      ' [height, width, 3]. Give one image per entry of the sequence.'
-    )
-  if array.dtype not in (np.uint8, np.uint16) and not jnp.issubdtype(
-    array.dtype, jnp.floating
-  ):
-    raise InputError(
-      f'{name} is {array.dtype}, expected {_KINDS}. Convert it with astype.'
-    )
-  return array
-
-
-def _check_range(image: np.ndarray, name: str) -> None:
-  """Checks that a float image lies in [0, 1]."""
-  if np.issubdtype(image.dtype, np.integer):
-    return
-  low, high = float(image.min()), float(image.max())
-  # Written so that NaN fails.
-  if not (low >= 0 and high <= 1):
-    raise InputError(
-      f'{name} is float and reaches from {low:.8g} to {high:.8g}, expected'
-      ' [0, 1]. Divide by its largest level, or clip it.'
-    )

@@ -12,6 +12,7 @@ from fusionjax.errors import InputError
 from fusionjax.pretrained.replacing import replacing
 
 WRITE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.npy')
+_CUBE_SUFFIXES = ('.tif', '.tiff', '.npy')
 JPEG_QUALITY = 95
 _JPEG_MAX_SIDE = 65500
 
@@ -25,7 +26,8 @@ def write_image(path: Path | str, image: np.ndarray) -> None:
   Args:
     path: .png, .jpg, .jpeg, .tif, .tiff or .npy. Its folder is made if it is
       missing. The file appears when it is whole.
-    image: [h, w], [h, w, 1] or [h, w, 3]; uint8, uint16, or float in [0, 1].
+    image: [h, w], [h, w, 1] or [h, w, 3]; uint8, uint16, or float in [0, 1];
+      TIFF and .npy take any number of channels.
 
   Raises:
     InputError: if the suffix is unknown, the image too large for the format,
@@ -35,6 +37,12 @@ def write_image(path: Path | str, image: np.ndarray) -> None:
   check_suffix(path)
   if image.ndim == 3 and image.shape[-1] == 1:
     image = image[..., 0]
+  cube = image.ndim == 3 and image.shape[-1] != 3
+  if cube and path.suffix.lower() not in _CUBE_SUFFIXES:
+    raise InputError(
+      f'{path}: {path.suffix} holds no {image.shape[-1]} channels. Write one of'
+      f' {", ".join(_CUBE_SUFFIXES)}.'
+    )
   data = _ENCODERS[path.suffix.lower()](image)
   with replacing(path) as temporary:
     temporary.write_bytes(data)
@@ -145,7 +153,8 @@ def _encode_tiff(image: np.ndarray) -> bytes:
   tifffile.imwrite(
     buffer,
     image,
-    photometric='minisblack' if image.ndim == 2 else 'rgb',
+    photometric='rgb' if image.shape[2:] == (3,) else 'minisblack',
+    planarconfig=None if image.ndim == 2 else 'contig',
     compression='zlib',
   )
   return buffer.getvalue()

@@ -45,18 +45,26 @@ class Method:
     fuse: from pictures to picture, pure and jittable:
       `fuse(apply, sources, *, task)`, with `sources` a sequence of
       [b, h, w, 3] RGB float32 arrays in [0, 1] in the order of the task, to
-      [b, h, w, 3] in [0, 1].
+      [b, h, w, 3] in [0, 1], or [b, h, w, 1] where the result is grey. Of a
+      guided task sources are a cube [b, h, w, bands] and a guide.
     loss: the training loss, pure and jittable:
       `loss(module, variables, batch, *, task, **options)` to
       `(scalar, LossOutput)`. `batch['sources']` is a tuple of [b, h, w, 3]
       RGB float32 arrays in [0, 1]; `batch['reference']` is there when the
-      data has one.
+      data has one; `batch['step']` is the number of steps done.
     published_name: from the path of a Flax parameter, joined with '/', to
       the name and the layout of the same tensor in the published PyTorch
       checkpoint.
     ignorable_entries: fnmatch patterns of checkpoint entries that are no
       parameters of the network.
     rounding: how the published code turns [0, 1] into integer levels.
+    fuse_options: further keyword options of `fuse` and the values that each
+      may have, the default first.
+    source_channels: channels of each source of a given module, where they
+      are its options; then those of `example_sources` do not matter.
+    published_files: names of the files, without suffix, that a published
+      checkpoint consists of where it is several in one folder, and what is
+      put before the names of their entries.
   """
 
   name: str
@@ -69,6 +77,11 @@ class Method:
   published_name: Callable[[str], tuple[str, Layout]]
   ignorable_entries: tuple[str, ...] = ()
   rounding: Literal['truncate', 'nearest'] = 'truncate'
+  fuse_options: Mapping[str, tuple[Any, ...]] = dataclasses.field(
+    default_factory=dict
+  )
+  source_channels: Callable[[Any], tuple[int, ...]] | None = None
+  published_files: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def bind(module: nn.Module, variables: Variables) -> Apply:
@@ -79,6 +92,30 @@ def bind(module: nn.Module, variables: Variables) -> Apply:
     return cast(Array, module.apply(variables, *sources))
 
   return apply
+
+
+def example_shapes(
+  method: Method, module: nn.Module, task: str
+) -> tuple[tuple[int, ...], ...]:
+  """Shapes of sources that a module takes, for `init`.
+
+  Args:
+    method: the method that the module belongs to.
+    module: the network.
+    task: a task of the method.
+
+  Returns:
+    NHWC shapes.
+  """
+  shapes = method.example_sources(task)
+  if method.source_channels is None:
+    return shapes
+  return tuple(
+    (*shape[:-1], channels)
+    for shape, channels in zip(
+      shapes, method.source_channels(module), strict=True
+    )
+  )
 
 
 def abstract_variables(
@@ -96,7 +133,7 @@ def abstract_variables(
   """
   sources = [
     jax.ShapeDtypeStruct(shape, jax.numpy.float32)
-    for shape in method.example_sources(task)
+    for shape in example_shapes(method, module, task)
   ]
   return jax.eval_shape(module.init, jax.random.key(0), *sources)
 
@@ -108,6 +145,7 @@ def fuse_pictures(
   sources: Sequence[Array],
   *,
   task: str,
+  **options: Any,
 ) -> Array:
   """Fuses RGB pictures with a method: network and colour handling.
 
@@ -120,15 +158,16 @@ def fuse_pictures(
     variables: the network's variables.
     sources: [b, h, w, 3] RGB pictures in [0, 1], in the order of the task.
     task: a task of the method.
+    **options: see `Method.fuse_options`.
 
   Returns:
-    [b, h, w, 3] fused RGB picture in [0, 1].
+    [b, h, w, 3] fused RGB picture in [0, 1]; see `Method.fuse`.
   """
   apply = bind(module, variables)
 
   def fuse(one: tuple[Array, ...]) -> Array:
-    return method.fuse(apply, [x[None] for x in one], task=task)[0]
+    return method.fuse(apply, [x[None] for x in one], task=task, **options)[0]
 
   if sources[0].shape[0] == 1:
-    return method.fuse(apply, sources, task=task)
+    return method.fuse(apply, sources, task=task, **options)
   return lax.map(fuse, tuple(sources))

@@ -19,11 +19,14 @@ class Task:
     sources: names of the sources in the order that every method takes them;
       a last name of `...` means any further number.
     ordered: whether the order of the sources has a meaning.
+    guided: whether the first source is a cube of any number of bands, perhaps
+      in several files, that gets the resolution of the last one.
   """
 
   title: str
   sources: tuple[str, ...]
   ordered: bool
+  guided: bool = False
 
   @property
   def min_sources(self) -> int:
@@ -40,11 +43,15 @@ TASKS: dict[str, Task] = {
   'mef': Task('multi-exposure', ('under', 'over', '...'), ordered=False),
   'mff': Task('multi-focus', ('near', 'far', '...'), ordered=False),
   'ivf': Task('infrared-visible', ('infrared', 'visible'), ordered=True),
+  'msf': Task('multi-spectral', ('cube', 'guide'), ordered=True, guided=True),
 }
 
 # Method -> the file that binds it. Imported when used: a listing is instant.
 METHODS: dict[str, str] = {
   'ffmef': 'fusionjax.methods.ffmef',
+  'csc_ivfn': 'fusionjax.methods.csc_ivfn',
+  'csc_mefn': 'fusionjax.methods.csc_mefn',
+  'csc_msfn': 'fusionjax.methods.csc_msfn',
 }
 
 # Weights that ship: model -> (method, task).
@@ -52,6 +59,9 @@ MODELS: dict[str, tuple[str, str]] = {
   'ffmef-mef': ('ffmef', 'mef'),
   'ffmef-mff': ('ffmef', 'mff'),
   'ffmef-ivf': ('ffmef', 'ivf'),
+  'csc_ivfn-ivf': ('csc_ivfn', 'ivf'),
+  'csc_mefn-mef': ('csc_mefn', 'mef'),
+  'csc_msfn-msf': ('csc_msfn', 'msf'),
 }
 
 

@@ -1,5 +1,8 @@
 """Networks: one file a paper, Flax modules only."""
 
+from fusionjax.models.csc_ivfn import CSCIVFN
+from fusionjax.models.csc_mefn import CSCMEFN
+from fusionjax.models.csc_msfn import CSCMSFN
 from fusionjax.models.ffmef import FFMEF
 
-__all__ = ['FFMEF']
+__all__ = ['CSCIVFN', 'CSCMEFN', 'CSCMSFN', 'FFMEF']

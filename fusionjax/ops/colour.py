@@ -12,7 +12,7 @@ import numpy as np
 from jax import lax
 
 Array = jax.Array
-LumaRange = Literal['studio', 'full']
+LumaRange = Literal['studio', 'full', 'centred']
 
 # Level 128 of 255: the chroma of grey in both ranges.
 NEUTRAL = 128 / 255
@@ -52,11 +52,32 @@ _FULL_TO_RGB = np.array(
   np.float32,
 )
 _FULL_OFFSET = np.array([0, 128, 128], np.float32) / 255
+_CENTRED_FROM_RGB = np.array(
+  [
+    [0.299, 0.587, 0.114],
+    [-0.168736, -0.331264, 0.5],
+    [0.5, -0.418688, -0.081312],
+  ],
+  np.float32,
+)
+_CENTRED_TO_RGB = np.array(
+  [[1.0, 0.0, 1.402], [1.0, -0.344136, -0.714136], [1.0, 1.772, 0.0]],
+  np.float32,
+)
+_CENTRED_OFFSET = np.array([0, 0.5, 0.5], np.float32)
+# Range -> matrix from RGB, matrix to RGB, offset.
+_RANGES: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {
+  'studio': (_STUDIO_FROM_RGB, _STUDIO_TO_RGB, _STUDIO_OFFSET),
+  'full': (_FULL_FROM_RGB, _FULL_TO_RGB, _FULL_OFFSET),
+  'centred': (_CENTRED_FROM_RGB, _CENTRED_TO_RGB, _CENTRED_OFFSET),
+}
 
 
 def _transform(x: Array, matrix: np.ndarray) -> Array:
   """Multiplies the last axis with a 3 x 3 matrix, as multiply-adds."""
-  rows = [sum(matrix[row, i] * x[..., i] for i in range(3)) for row in range(3)]
+  rows = [
+    sum(float(matrix[row, i]) * x[..., i] for i in range(3)) for row in range(3)
+  ]
   return jnp.stack(rows, axis=-1)
 
 
@@ -66,14 +87,13 @@ def rgb_to_ycbcr(rgb: Array, *, luma_range: LumaRange = 'studio') -> Array:
   Args:
     rgb: [..., 3] in [0, 1].
     luma_range: `studio` puts black at 16 / 255 and white at 235 / 255 (the
-      published FFMEF); `full` uses all levels (JPEG).
+      published FFMEF); `full` uses all levels (JPEG); `centred` does too,
+      with a chroma of 0.5 for grey (the published CSC-MEFN).
 
   Returns:
-    [..., 3] Y, Cb, Cr in [0, 1]; grey has a chroma of `NEUTRAL`.
+    [..., 3] Y, Cb, Cr in [0, 1]; grey has a chroma of `NEUTRAL`, or of 0.5.
   """
-  studio = luma_range == 'studio'
-  matrix = _STUDIO_FROM_RGB if studio else _FULL_FROM_RGB
-  offset = _STUDIO_OFFSET if studio else _FULL_OFFSET
+  matrix, _, offset = _RANGES[luma_range]
   y = _transform(rgb, matrix)
   return y + lax.broadcast(jnp.asarray(offset, rgb.dtype), y.shape[:-1])
 
@@ -89,27 +109,42 @@ def ycbcr_to_rgb(ycbcr: Array, *, luma_range: LumaRange = 'studio') -> Array:
     [..., 3] RGB, not clipped: values outside [0, 1] are colours that RGB
     does not have.
   """
-  studio = luma_range == 'studio'
-  matrix = _STUDIO_TO_RGB if studio else _FULL_TO_RGB
-  offset = _STUDIO_OFFSET if studio else _FULL_OFFSET
+  _, matrix, offset = _RANGES[luma_range]
   shift = lax.broadcast(jnp.asarray(offset, ycbcr.dtype), ycbcr.shape[:-1])
   return _transform(ycbcr - shift, matrix)
 
 
-def fuse_chroma(chroma: Array, *, neutral: float = NEUTRAL) -> Array:
+def luma(rgb: Array) -> Array:
+  """The luma of RGB, of all levels; that of grey is grey to the last bit.
+
+  Args:
+    rgb: [..., 3] in [0, 1].
+
+  Returns:
+    [..., 1].
+  """
+  red, green, blue = (rgb[..., i : i + 1] for i in range(3))
+  return green + 0.299 * (red - green) + 0.114 * (blue - green)
+
+
+def fuse_chroma(
+  chroma: Array, *, neutral: float = NEUTRAL, epsilon: float = 0.0
+) -> Array:
   """Blends chroma planes of several images by their distance from neutral.
 
   Args:
     chroma: [k, ...] Cb or Cr planes in [0, 1], one per source.
     neutral: the value that means "no colour".
+    epsilon: added to every distance; the published CSC-MEFN has 1e-8.
 
   Returns:
     [...] fused plane; a pixel that is neutral in every source stays neutral.
 
   References:
-    Zheng et al., FFMEF, CVPRW 2023, eq. 1.
+    Zheng et al., FFMEF, CVPRW 2023, eq. 1. Zhao et al., Deep convolutional
+    sparse coding networks for interpretable image fusion, section 3.2.
   """
-  distance = jnp.abs(chroma - neutral)
+  distance = jnp.abs(chroma - neutral) + epsilon
   total = jnp.sum(distance, axis=0)
   blend = jnp.sum(chroma * distance, axis=0)
   # Only the exact 0 / 0 is replaced, as in the published code: no epsilon.

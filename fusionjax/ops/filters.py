@@ -1,5 +1,9 @@
 """Gradient filters and morphology on NHWC images."""
 
+import functools
+import math
+import operator
+from collections.abc import Sequence
 from typing import Literal
 
 import jax
@@ -12,6 +16,61 @@ Array = jax.Array
 # 'reflect' repeats no edge pixel (OpenCV's REFLECT_101), 'edge' repeats it
 # for ever (REPLICATE).
 Border = Literal['reflect', 'edge']
+# 'zero' has zeros there.
+AnyBorder = Literal['reflect', 'edge', 'zero']
+
+
+def gaussian_taps(size: int, sigma: float) -> tuple[float, ...]:
+  """One side of a Gaussian window of odd size; sums to one."""
+  squares = [(at - size // 2) ** 2 for at in range(size)]
+  samples = [math.exp(-square / (2 * sigma**2)) for square in squares]
+  total = math.fsum(samples)
+  return tuple(sample / total for sample in samples)
+
+
+def separable(
+  image: Array, taps: Sequence[float], *, border: AnyBorder = 'reflect'
+) -> Array:
+  """Correlates images with the square window taps x taps.
+
+  Args:
+    image: [b, h, w, c].
+    taps: weights along each side of the window, of odd number.
+    border: what lies outside the image.
+
+  Returns:
+    [b, h, w, c].
+  """
+  radius = len(taps) // 2
+  pads = ((0, 0), (radius, radius), (radius, radius), (0, 0))
+  if border == 'zero':
+    x = jnp.pad(image, pads)
+  else:
+    x = jnp.pad(image, pads, mode=border)
+  for axis in (1, 2):
+    length = x.shape[axis] - 2 * radius
+    terms = [
+      tap * lax.slice_in_dim(x, at, at + length, axis=axis)
+      for at, tap in enumerate(taps)
+    ]
+    x = functools.reduce(operator.add, terms)
+  return x
+
+
+def sobel(image: Array, *, border: Border = 'edge') -> tuple[Array, Array]:
+  """Sobel derivatives along x and y; the weights of each sum to one.
+
+  Args:
+    image: [b, h, w, c].
+    border: what lies outside the image.
+
+  Returns:
+    Derivatives along x and along y, each [b, h, w, c].
+  """
+  x = jnp.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=border)
+  down = (x[:, :-2] + 2 * x[:, 1:-1] + x[:, 2:]) / 8
+  across = (x[:, :, :-2] + 2 * x[:, :, 1:-1] + x[:, :, 2:]) / 8
+  return down[:, :, 2:] - down[:, :, :-2], across[:, 2:] - across[:, :-2]
 
 
 def scharr(image: Array, *, border: Border = 'reflect') -> tuple[Array, Array]:

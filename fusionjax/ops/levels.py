@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from fusionjax.ops import division, ranks
+
 Array = jax.Array
 Rounding = Literal['truncate', 'nearest']
 
@@ -43,6 +45,36 @@ def clamp_through(x: Array, low: float, high: float) -> Array:
     Array of the shape of x.
   """
   return x + lax.stop_gradient(clamp(x, low, high) - x)
+
+
+def stretch(x: Array, *, low: float = 0.005, high: float = 0.995) -> Array:
+  """Stretches values to [0, 1], a small part of them to 0 and to 1.
+
+  Args:
+    x: any array of values that are not negative, all taken together, as the
+      published CSC-MEFN takes the three channels of a picture.
+    low: fraction of the values below the one that becomes 0.
+    high: fraction of the values below the one that becomes 1.
+
+  Returns:
+    Array of the shape of x; x itself where both values are the same (the
+    published code gives NaN there).
+
+  References:
+    Zhao et al., Deep convolutional sparse coding networks for interpretable
+    image fusion, section 3.2.
+  """
+  x = 255 * x
+  places = [min(int(x.size * part), x.size - 1) for part in (low, high)]
+  bottom, top = ranks.order_statistics(x, places)
+  span = top - bottom
+  flat = span == 0
+  # In levels of 255 and in this order: the published code truncates what
+  # comes out, and in some pictures its largest value is just below 255.
+  above = 255 * (jnp.clip(x, bottom, top) - bottom)
+  span = jnp.where(flat, jnp.ones_like(span), span)
+  stretched = division.divide(above, span)
+  return division.divide(jnp.where(flat, x, stretched), 255)
 
 
 def to_levels(

@@ -59,6 +59,38 @@ def read_published(path: Path | str) -> dict[str, np.ndarray]:
   return entries
 
 
+def read_published_files(
+  folder: Path | str, files: Mapping[str, str]
+) -> dict[str, np.ndarray]:
+  """Reads a checkpoint that consists of several files in one folder.
+
+  Args:
+    folder: the folder.
+    files: names of the files without suffix, and what to put before the
+      names of their entries.
+
+  Returns:
+    Arrays by name, see `read_published`.
+
+  Raises:
+    InputError: if a file is missing, or cannot be read.
+  """
+  folder = Path(folder)
+  entries: dict[str, np.ndarray] = {}
+  for stem, prefix in files.items():
+    found = sorted(
+      path for path in folder.glob(f'{stem}.*') if path.suffix in SUFFIXES
+    )
+    if not found:
+      raise InputError(
+        f'{folder} holds no {stem} ({", ".join(SUFFIXES)}). This checkpoint'
+        f' consists of {", ".join(files)}: put them in one folder.'
+      )
+    part = read_published(found[0])
+    entries.update({f'{prefix}{name}': array for name, array in part.items()})
+  return entries
+
+
 def check_suffix(path: Path) -> None:
   """Raises InputError for a suffix that no checkpoint has."""
   if path.suffix.lower() not in SUFFIXES:
@@ -78,7 +110,8 @@ def load_published(
   `ignorable_entries`.
 
   Args:
-    path: the checkpoint, see `read_published`.
+    path: the checkpoint, see `read_published`; or the folder of one that
+      consists of several files.
     method: the method that the checkpoint belongs to.
     module: its network.
     task: the task that the network was trained for.
@@ -90,7 +123,10 @@ def load_published(
     InputError: if the file cannot be read, or lists what is missing,
       unexpected or of another shape.
   """
-  entries = read_published(path)
+  if Path(path).is_dir() and method.published_files:
+    entries = read_published_files(path, method.published_files)
+  else:
+    entries = read_published(path)
   leaves = _leaves(base.abstract_variables(method, module, task))
   variables, missing, misshaped, used = {}, [], [], set()
   for (collection, *inner), leaf in leaves.items():

@@ -121,7 +121,7 @@ def _initializer(
   ema: bool,
 ) -> Any:
   """Returns the pure function from a key to the state at step 0."""
-  shapes = method.example_sources(task)
+  shapes = base.example_shapes(method, module, task)
 
   def init(key: Array) -> TrainState:
     sources = [jnp.zeros(shape, jnp.float32) for shape in shapes]
