@@ -166,14 +166,14 @@ class _Scale:
 
     def of_tile(tile: Array, place: tiles.Place) -> Array:
       del place
-      return filters.swept(tile, taps)[:, ::2, ::2]
+      return filters.window_sums(tile, taps)[:, ::2, ::2]
 
     if self.level < _TILED:
       planes, size = tiles.rendered(
         of_tile, self.planes, size=self.size, window=len(taps), stride=2
       )
     else:
-      planes = filters.swept(self.planes, taps)[:, ::2, ::2]
+      planes = filters.window_sums(self.planes, taps)[:, ::2, ::2]
       size = tuple(
         (side - len(taps) + 2) // 2
         for side in tiles.extent(self.planes, self.size)
@@ -210,7 +210,7 @@ def _moments(planes: Array, taps: Sequence[float]) -> tuple[Array, Array]:
   # E[x^2] - E[x]^2 leaves nearly as much as counts as a variance.
   planes = planes - _MIDDLE
   count = planes.shape[0]
-  found = filters.swept(
+  found = filters.window_sums(
     jnp.concatenate([planes, planes * planes, planes[:1] * planes[1:]]), taps
   )
   means = found[:count]
@@ -228,7 +228,7 @@ def _moments_about_means(
   just 1e-10. Whether it counts must not be a matter of rounding: a source
   that is flat there takes the window, whatever the other one holds.
   """
-  means = filters.swept(planes, taps)
+  means = filters.window_sums(planes, taps)
   count, height, width = means.shape
 
   def add_row(total: Array, term: tuple[Array, Array]) -> tuple[Array, None]:

@@ -101,7 +101,7 @@ def _correlation(fused: Array, others: Array) -> Array:
   """Local correlations of planes [3, h, w] with the fused one."""
   planes = jnp.concatenate([fused[None], others])
   count = planes.shape[0]
-  found = filters.swept(
+  found = filters.window_sums(
     jnp.concatenate([planes, planes * planes, fused[None] * others]), _GAUSSIAN
   )
   means = found[:count]

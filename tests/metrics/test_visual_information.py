@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from fusionjax import metrics
 from fusionjax.errors import InputError
-from fusionjax.metrics import filters, visual_information
+from fusionjax.metrics import visual_information
 
 # Variances below it count as none.
 EPS = 1e-10
@@ -283,13 +283,3 @@ def test_derivative():
   assert float((slope * step).sum()) == pytest.approx(
     (ends[0] - ends[1]) / 2e-5, rel=1e-4
   )
-
-
-@pytest.mark.parametrize('side', [3, 11, 17])
-def test_swept_windows_are_window_sums(side):
-  planes = np.random.default_rng(0).uniform(0, 255, (3, 30, 25))
-  taps = filters.gaussian_taps(side, side / 5)
-  with jax.enable_x64(True):
-    found = filters.swept(jnp.asarray(planes), taps)
-    known = filters.window_sums(jnp.asarray(planes), taps)
-  np.testing.assert_allclose(found, known, rtol=1e-14)
