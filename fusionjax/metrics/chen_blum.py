@@ -44,7 +44,7 @@ def qcb(
 
   References:
     Chen, Blum, A new automated quality assessment algorithm for image fusion,
-    Image and Vision Computing 2009, eq. 1-15.
+    Image and Vision Computing 2009.
   """
   return pooled(spectra(fused, sources, toolbox=toolbox))
 

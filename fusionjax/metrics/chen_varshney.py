@@ -36,7 +36,7 @@ def qcv(fused: Array, sources: Sequence[Array]) -> Array:
 
   References:
     Chen, Varshney, A human perception inspired quality metric for image fusion
-    based on regional information, Information Fusion 2007, eq. 1-8.
+    based on regional information, Information Fusion 2007.
   """
   return pooled(spectra(fused, sources))
 

@@ -58,21 +58,20 @@ def viff(
     Han, Cai, Cao, Xu, A new image fusion performance metric based on visual
     information fidelity, Information Fusion 2013.
   """
+
+  def maps(variances: Array, covariances: Array) -> tuple[Array, Array]:
+    channels = _channels(variances, covariances)
+    # Of equal gains the last one counts, as in the published code.
+    chosen = functools.reduce(_of_smaller_gain, channels)
+    kept, there = _information(chosen, noise=_VIFF_NOISE)
+    return kept + _VIFF_EPS, there + _VIFF_EPS
+
   scales = _scales(jnp.stack([fused, *sources]), size)
   terms = []
   for weight, scale in zip(_VIFF_WEIGHTS, scales, strict=True):
-    if not weight:
-      continue
-
-    def maps(variances: Array, covariances: Array) -> tuple[Array, Array]:
-      channels = _channels(variances, covariances)
-      # Of equal gains the last one counts, as in the published code.
-      chosen = functools.reduce(_of_smaller_gain, channels)
-      kept, there = _information(chosen, noise=_VIFF_NOISE)
-      return kept + _VIFF_EPS, there + _VIFF_EPS
-
-    kept, there = scale.total(maps)
-    terms.append(weight * kept / there)
+    if weight:
+      kept, there = scale.total(maps)
+      terms.append(weight * kept / there)
   return functools.reduce(operator.add, terms)
 
 
@@ -94,8 +93,8 @@ def vifp(
     where a source is flat.
 
   References:
-    Sheikh, Bovik, Image information and visual quality, TIP 2006, eq. 11, as
-    LT and CDDFuse have it.
+    Sheikh, Bovik, Image information and visual quality, TIP 2006, as LT and
+    CDDFuse have it.
   """
 
   def maps(variances: Array, covariances: Array) -> tuple[Array, Array]:

@@ -1,7 +1,5 @@
 """VIFF and VIFp against a NumPy statement, window by window."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -94,7 +92,9 @@ def _known_viff(fused, sources):
     chosen = channels[0]
     for other in channels[1:]:
       smaller = chosen[0] < other[0]
-      chosen = [np.where(smaller, *pair) for pair in zip(chosen, other)]  # noqa: B905
+      chosen = [
+        np.where(smaller, *pair) for pair in zip(chosen, other, strict=True)
+      ]
     kept, there = _information(chosen, 0.005 * 255**2)
     values.append((kept + 1e-7).sum() / (there + 1e-7).sum())
   return (values[0] + 0.15 * values[2] + values[3]) / 2.15
@@ -151,7 +151,7 @@ def test_one_source_of_vifp():
   assert found['vifp'] == pytest.approx(_known_vifp(fused, [source]))
 
 
-@functools.partial(jax.jit)
+@jax.jit
 def _both(fused, sources, *, size=None):
   return {
     'viff': visual_information.viff(fused, sources, size=size),
