@@ -76,21 +76,29 @@ def peers(pictures: list[np.ndarray]) -> dict[str, Callable[[], Any]]:
       )
       for source in sources
     ]
-  if importlib.util.find_spec('piq'):
+  found.update(piq_metrics(pictures))
+  return found
+
+
+def piq_metrics(pictures: list[np.ndarray]) -> dict[str, Callable[[], Any]]:
+  """SSIM and VIFp of the package piq, where it can be imported."""
+  try:
     import piq
     import torch
-
-    tensors = [
-      torch.from_numpy(picture).permute(2, 0, 1)[None].double() / 255
-      for picture in pictures
-    ]
-    found['ssim (piq)'] = lambda: [
-      piq.ssim(tensors[0], each, downsample=False) for each in tensors[1:]
-    ]
-    found['vifp (piq)'] = lambda: [
-      piq.vif_p(tensors[0], each) for each in tensors[1:]
-    ]
-  return found
+  except (ImportError, RuntimeError) as error:
+    print(f'without piq: {error}')
+    return {}
+  tensors = [
+    torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+    for picture in pictures
+  ]
+  fused, *sources = tensors
+  return {
+    'ssim (piq, float32)': lambda: [
+      piq.ssim(fused, each, downsample=False) for each in sources
+    ],
+    'vifp (piq, float32)': lambda: [piq.vif_p(fused, each) for each in sources],
+  }
 
 
 def plain(pictures: list[np.ndarray]) -> dict[str, Callable[[], Any]]:

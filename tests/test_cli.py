@@ -258,6 +258,10 @@ def test_evaluate(capsys, folder):
   code, out, err = _run(capsys, *argv, '--metrics', 'qw,qy')
   assert code == 1
   assert '1 failed' in err
+  (folder / 'fused' / '0.png').write_text('words')
+  code, out, err = _run(capsys, *argv, '--metrics', 'qw', '-o', 'none.csv')
+  assert (code, out, len(err.splitlines())) == (1, '', 2)
+  assert not (folder / 'none.csv').exists()
   code, _, err = _run(capsys, *argv, '--metrics', 'qq')
   assert code == 2
   assert len(err.splitlines()) == 1
@@ -347,12 +351,16 @@ def test_benchmark(capsys, folder):
   assert [r['scene'] for r in rows if r['method'] == 'mine'] == [
     *('0', '1', 'mean')
   ]
-  page = (folder / 'out' / 'index.html').read_text()
-  assert 'mine' in page and 'MEFB' in page
+  page = (folder / 'out' / 'index.html').read_text(encoding='utf-8')
+  assert '<title>MEFB, multi-exposure image fusion</title>' in page
+  assert page.count('<article class="scene"') == 2
+  assert 'fusionjax benchmark mefb --data a b --limit 2' in page
   (folder / 'theirs' / '1.png').unlink()
   code, out, err = _run(capsys, *argv, '--report', 'out')
   assert code == 1
   assert err.startswith('fusionjax: theirs: 1 failed: no picture 1.*')
+  page = (folder / 'out' / 'index.html').read_text(encoding='utf-8')
+  assert 'theirs: 1: no picture 1.*' in page
   assert 'Means are of the 1 scenes that every row has' in out
   for wrong, part in (
     (('--limit', '0'), '--limit 0'),

@@ -56,7 +56,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_commands(folder: Path, capsys: pytest.CaptureFixture) -> None:
   lines = commands(published=False)
-  assert len(lines) == 5
+  assert len(lines) == 6
   outputs = [line[line.index('-o') + 1] for line in lines if '-o' in line]
   for line in lines:
     if line[0] == 'evaluate' and '--fused' in line:
@@ -67,6 +67,8 @@ def test_commands(folder: Path, capsys: pytest.CaptureFixture) -> None:
     assert code == 0, (line, capsys.readouterr())
   for output in outputs:
     assert (folder / output).exists(), output
+  for name in ('index.html', 'summary.md', 'scores.csv'):
+    assert (folder / 'report' / name).is_file()
   under = Image.open(folder / 'docs/pictures/under.jpg')
   assert Image.open(folder / 'fused.png').size == under.size
 
@@ -78,7 +80,8 @@ def test_published_commands(reference: Path, folder: Path) -> None:
   for name in ('under.jpg', 'over.jpg'):
     (folder / name).write_bytes((_TOP / 'docs/pictures' / name).read_bytes())
   lines = commands(published=True)
-  assert [line[0] for line in lines] == ['fuse', 'convert']
+  assert [line[0] for line in lines] == ['fuse', 'convert', 'benchmark']
+  (folder / 'MEFB').symlink_to(folder / 'stacks')
   for line in lines:
     assert cli.main(line) == 0
   assert (folder / 'fused.png').exists()
@@ -93,6 +96,10 @@ def test_snippets() -> None:
   under, over = (rng.random((48, 56, 3), np.float32) for _ in range(2))
   y0, y1 = (rng.random((1, 48, 56, 1), np.float32) for _ in range(2))
   names = {'under': under, 'over': over, 'y0': y0, 'y1': y1}
+  planes = rng.uniform(0, 255, (3, 48, 56))
+  names |= dict(
+    zip(('fused_plane', 'under_plane', 'over_plane'), planes, strict=True)
+  )
   ran = 0
   for block in blocks('python'):
     if 'mef.pth' not in block:

@@ -142,16 +142,26 @@ def run(args: argparse.Namespace) -> int:
   for what, why in finished.failed:
     console.complain(f'{what} failed: {why}')
   output = Path(args.report)
+  command = shlex.join(['fusionjax', *args.argv])
+  page = output / 'index.html'
   summary.write_scores(finished.report, output / 'scores.csv')
   summary.write_summary(
     finished.report,
     output / 'summary.md',
     failed=finished.failed,
-    command=shlex.join(['fusionjax', *args.argv]),
+    command=command,
   )
-  report.write_page(finished.report, output / 'index.html')
+  with terminal.progress_bar() as progress:
+    report.write_page(
+      finished.report,
+      page,
+      failed=finished.failed,
+      command=command,
+      progress=progress,
+    )
   terminal.print_report(finished.report)
   for note in finished.report.notes:
     print(note)
-  print(f'{output / "index.html"}, {output / "summary.md"}')
+  size = page.stat().st_size / 1e6
+  print(f'{page} ({size:.1f} MB), {output / "summary.md"}')
   return console.SOME_FAILED if finished.failed else console.DONE

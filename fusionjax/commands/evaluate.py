@@ -25,7 +25,8 @@ sources.
 A fused image belongs to the scene whose name it has, or begins with
 (Chair.png, Chair_ffmef.png). Images are never resized: one of another size
 is named and left out, and the exit code is 1. Grey against colour follows the
-rule of the toolbox."""
+rule of the toolbox: a grey image stands beside each channel of a colour image
+(mefb, vifb), or all become grey (most others)."""
 
 
 def add(commands: 'Commands') -> None:

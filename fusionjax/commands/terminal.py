@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 import fusionjax
-from fusionjax.evaluation import pool, tables
+from fusionjax.evaluation import pool, ranking, tables
 from fusionjax.evaluation.result import Method, Report
 from fusionjax.evaluation.scores import IMAGE, MEAN, Scores
 from fusionjax.metrics import METRICS
@@ -131,18 +131,15 @@ def print_report(report: Report) -> None:
 
 def _make_cell(report: Report) -> Callable[[Method, str], Text]:
   """From a row and a metric to what the table shows of it."""
-  measured = [each for each in report.methods if each.kind != 'paper']
-  styles: dict[tuple[str, str], str] = {}
-  for name in report.metrics:
-    places = tables.order(name, [each.means[name] for each in measured])
-    for place, style in zip(places, _STYLES, strict=False):
-      styles[measured[place].name, name] = style
+  marks = ranking.mark_means(report)
 
   def cell(method: Method, name: str) -> Text:
     if name not in method.means:
       return Text('-')
-    style = '' if method.kind == 'paper' else styles.get((method.name, name))
-    return Text(tables.format_value(method.means[name]), style=style or '')
+    # A paper's row may have the name of a measured one.
+    place = None if method.kind == 'paper' else marks.get((method.name, name))
+    style = '' if place is None else _STYLES[place]
+    return Text(tables.format_value(method.means[name]), style=style)
 
   return cell
 

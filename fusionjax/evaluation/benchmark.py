@@ -53,6 +53,7 @@ class Plan:
     papers: rows that are printed, not measured.
     output: the folder of the report.
     notes: what a reader must know.
+    failed: (file, why) of the images of the data that are in no scene.
     description: what was found in the data, for people.
   """
 
@@ -64,6 +65,7 @@ class Plan:
   papers: tuple[Method, ...]
   output: Path
   notes: tuple[str, ...]
+  failed: tuple[tuple[str, str], ...]
   description: str
 
 
@@ -73,7 +75,7 @@ class Finished:
 
   Attributes:
     report: what it found.
-    failed: (row and scene, why) of what could not be fused or scored.
+    failed: (what, why) of what could not be read, fused or scored.
   """
 
   report: Report
@@ -124,11 +126,18 @@ def plan_benchmark(
   output = Path(output)
   _check_output(output, data)
   papers, toolbox, wanted, notes = _read_table(name, row, table)
-  names, more = choice.choose(list(metrics) or wanted, toolbox=toolbox)
+  metrics = list(metrics) or wanted
+  asked = metrics is not wanted and not choice.is_all(metrics)
+  names, more = choice.choose(metrics, toolbox=toolbox)
+  if choice.needs_truth(names):
+    raise InputError(
+      f'{", ".join(names)} compare with a true result, which this benchmark '
+      'has not. Choose other metrics.'
+    )
   found = find_scenes(data, task=row.task)
   chosen, about = _take(found, row, limit=limit)
   most = max(len(scene.sources) for scene in chosen)
-  names, fewer = choice.fit(names, most=most, asked=bool(metrics))
+  names, fewer = choice.fit(names, most=most, asked=asked)
   if not names:
     raise InputError(f'No metric is left. {" ".join(fewer)}')
   classical, missing = (
@@ -158,6 +167,7 @@ def plan_benchmark(
     tuple(papers),
     output,
     (*about, *row.notes, *notes, *more, *fewer, *missing, *skipped),
+    list_left_out(found),
     found.describe(),
   )
 
@@ -201,7 +211,7 @@ def run_benchmark(
     )
   finally:
     journal.close()
-  failed = []
+  failed = list(plan.failed)
   found: dict[str, dict[str, tuple[Path, dict[str, float]]]] = {}
   for (each, scene), result in zip(jobs, results, strict=True):
     if isinstance(result, InputError):
@@ -209,7 +219,8 @@ def run_benchmark(
     else:
       found.setdefault(each.name, {})[scene.name] = result
   if not found:
-    raise InputError(f'Nothing could be scored. {failed[0][0]}: {failed[0][1]}')
+    what, why = failed[-1]
+    raise InputError(f'Nothing could be scored. {what}: {why}')
   return Finished(_report(plan, found), tuple(failed))
 
 
@@ -294,9 +305,8 @@ def _report(
       if shared
       else f'Rows have no scene in common, do not compare their means: {of}.',
     )
-  row = BENCHMARKS[plan.benchmark]
   return Report(
-    title=row.title,
+    title=BENCHMARKS[plan.benchmark].title,
     benchmark=plan.benchmark,
     toolbox=plan.toolbox,
     version=fusionjax.__version__,
@@ -304,6 +314,7 @@ def _report(
     scenes=plan.scenes,
     methods=(*methods, *plan.papers),
     notes=tuple(notes),
+    averaged=len(shared) if fewer else None,
   )
 
 
@@ -353,11 +364,6 @@ def _take(
   notes = []
   if len(scenes) != row.scenes:
     notes.append(f'{which[0].upper()}{which[1:]}; {row.scenes} were published.')
-  unpaired = list_left_out(found)
-  if unpaired:
-    names = ', '.join(Path(path).name for path, _ in unpaired[:3])
-    more = f' and {len(unpaired) - 3} more' if len(unpaired) > 3 else ''
-    notes.append(f'Images of the data in no scene: {names}{more}.')
   return scenes, tuple(notes)
 
 

@@ -60,7 +60,7 @@ def choose(
     InputError: if a name or the toolbox is unknown, or they do not fit.
   """
   names = registry.select(metrics, toolbox=toolbox)
-  if not _is_all(metrics):
+  if not is_all(metrics):
     needs_truth(names)
     return names, ()
   truth = [name for name in names if METRICS[name].reference]
@@ -98,5 +98,6 @@ def fit(
   return kept, (note,)
 
 
-def _is_all(metrics: str | Sequence[str]) -> bool:
+def is_all(metrics: str | Sequence[str]) -> bool:
+  """Whether `all` is asked for, alone or among names."""
   return metrics == ALL or (not isinstance(metrics, str) and ALL in metrics)

@@ -53,6 +53,8 @@ class Report:
     scenes: the scenes.
     methods: the rows.
     notes: what a reader must know of the numbers.
+    averaged: how many scenes the means of the measured rows are over; None
+      if all, 0 if rows have no scene in common and each has its own.
   """
 
   title: str
@@ -63,3 +65,9 @@ class Report:
   scenes: tuple[Scene, ...]
   methods: tuple[Method, ...]
   notes: tuple[str, ...] = ()
+  averaged: int | None = None
+
+  @property
+  def comparable(self) -> bool:
+    """Whether the means of the measured rows are of the same scenes."""
+    return self.averaged != 0

@@ -140,9 +140,13 @@ def score_folder(
       fits a scene.
   """
   names, notes = choice.choose(metrics, toolbox=toolbox)
-  scenes, left_out = _scenes_of(fused, sources, names=names, task=task)
+  scenes, left_out, read_as = _scenes_of(fused, sources, names=names, task=task)
   names, more = _fit(names, scenes, metrics)
-  matches = match_fused(fused, scenes)
+  try:
+    matches = match_fused(fused, scenes)
+  except InputError as error:
+    # Often the sources were meant as another layout than they were read as.
+    raise InputError(f'{error}{read_as}') from error
   pictures = dict(matches.pairs)
   if matches.unused:
     more = (*more, f'In no scene: {_list(matches.unused)}.')
@@ -212,25 +216,30 @@ def _scenes_of(
   *,
   names: Sequence[str],
   task: str | None,
-) -> tuple[Sequence[Scene], Failures]:
-  """The scenes that a folder of fused pictures is about; what is in none."""
+) -> tuple[Sequence[Scene], Failures, str]:
+  """The scenes that a folder of fused pictures is about.
+
+  Returns:
+    The scenes, what of the sources is in none, and lines on how the sources
+    were read.
+  """
   if choice.needs_truth(names):
     if len(sources) != 1:
       raise InputError(
         f'{", ".join(names)} compare with the true result. Give its folder, '
         f'and no other, as the sources; {len(sources)} came.'
       )
-    return _single(sources[0], with_source=True), ()
+    return _single(sources[0], with_source=True), (), ''
   if sources:
     found = find_scenes(sources, task=task)
-    return found.scenes, list_left_out(found)
+    return found.scenes, list_left_out(found), f'\n{found.describe()}'
   if choice.needs_sources(names):
     needy = [name for name in names if choice.needs_sources([name])]
     raise InputError(
       f'{", ".join(needy)} compare with the sources. Name their folders with '
       '--sources, or choose other metrics.'
     )
-  return _single(fused, with_source=False), ()
+  return _single(fused, with_source=False), (), ''
 
 
 def list_left_out(found: Found) -> Failures:
@@ -270,8 +279,7 @@ def _fit(
   metrics: str | Sequence[str],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
   most = max((len(scene.sources) for scene in scenes), default=0)
-  asked = metrics != choice.ALL and choice.ALL not in metrics
-  return choice.fit(names, most=most, asked=asked)
+  return choice.fit(names, most=most, asked=not choice.is_all(metrics))
 
 
 def _score(

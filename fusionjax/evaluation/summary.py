@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from fusionjax.evaluation import ranking
 from fusionjax.evaluation.result import Method, Report
 from fusionjax.evaluation.scores import MEAN
-from fusionjax.evaluation.tables import format_value, order
+from fusionjax.evaluation.tables import format_value
 from fusionjax.metrics import METRICS
 from fusionjax.pretrained.replacing import replacing
 from fusionjax.training.scores import write_table
 
+# Of the best value, and of the second best.
+_STYLES = ('**', '*')
 _ARROWS = {
   'higher': '\N{UPWARDS ARROW}',
   'lower': '\N{DOWNWARDS ARROW}',
@@ -93,12 +96,12 @@ def format_summary(
     f'# {_escaped(report.title)}',
     '',
     f'{count} scene{"s" if count != 1 else ""}, definitions of the toolbox '
-    f'`{report.toolbox}`, fusionjax {report.version}. Means; the best '
-    '**bold**, the second best in *italics*, rows of papers apart.',
+    f'`{report.toolbox}`, fusionjax {report.version}. {say_means(report)}; the '
+    'best **bold**, the second best in *italics*, rows of papers apart.',
     '',
     *_table(report),
   ]
-  lines += _section('Rows', _describe_rows(report.methods))
+  lines += _section('Rows', describe_rows(report.methods))
   lines += _section('Notes', report.notes)
   lines += _section('Failed', [f'{what}: {why}' for what, why in failed])
   if command:
@@ -106,19 +109,31 @@ def format_summary(
   return '\n'.join(lines) + '\n'
 
 
+def say_means(report: Report) -> str:
+  """Says what the means are over.
+
+  Args:
+    report: the report.
+  """
+  count = len(report.scenes)
+  if not report.comparable:
+    return 'Arithmetic means, of other scenes in every row'
+  scenes = f'{count} scene{"s" if count != 1 else ""}'
+  if report.averaged is not None:
+    scenes = f'the {report.averaged} of {scenes} that every row has'
+  return f'Arithmetic means over {scenes}'
+
+
 def _table(report: Report) -> list[str]:
-  measured = [each for each in report.methods if each.kind != 'paper']
-  styles: dict[tuple[str, str], str] = {}
-  for name in report.metrics:
-    places = order(name, [each.means[name] for each in measured])
-    for place, style in zip(places, ('**', '*'), strict=False):
-      styles[measured[place].name, name] = style
+  marks = ranking.mark_means(report)
 
   def cell(method: Method, name: str) -> str:
     if name not in method.means:
       return ''
-    style = '' if method.kind == 'paper' else styles.get((method.name, name))
-    return f'{style or ""}{format_value(method.means[name])}{style or ""}'
+    # A paper's row may have the name of a measured one.
+    place = None if method.kind == 'paper' else marks.get((method.name, name))
+    style = '' if place is None else _STYLES[place]
+    return f'{style}{format_value(method.means[name])}{style}'
 
   heads = [
     f'{name} {_ARROWS[METRICS[name].direction]}' for name in report.metrics
@@ -133,8 +148,15 @@ def _table(report: Report) -> list[str]:
   return lines
 
 
-def _describe_rows(methods: Sequence[Method]) -> list[str]:
-  """A line for the rows of one note, such as those of a paper."""
+def describe_rows(methods: Sequence[Method]) -> list[str]:
+  """Says what the rows are.
+
+  Args:
+    methods: the rows.
+
+  Returns:
+    A line for the rows of one note, such as those of a paper.
+  """
   names: dict[tuple[str, str], list[str]] = {}
   for each in methods:
     if each.note:

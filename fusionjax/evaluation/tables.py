@@ -101,18 +101,3 @@ def format_value(value: float) -> str:
   if abs(value) >= 1000:
     return f'{value:.1f}'
   return f'{value:.2e}' if 0 < abs(value) < 1e-3 else f'{value:.4f}'
-
-
-def order(name: str, values: Sequence[float]) -> list[int]:
-  """Places of the values from the best to the worst.
-
-  Args:
-    name: a metric; its direction decides.
-    values: values of it. NaN and infinities have no place.
-
-  Returns:
-    Indices into the values.
-  """
-  sign = -1 if METRICS[name].direction == 'higher' else 1
-  finite = [at for at, value in enumerate(values) if math.isfinite(value)]
-  return sorted(finite, key=lambda at: sign * values[at])

@@ -27,9 +27,9 @@ def evaluate(
 
   The metrics of one call share what they can, so that asking for all is
   cheaper than asking for each. Pictures of up to 1024 pixels a side share one
-  compilation, larger ones one for each power of two; only the Fourier
-  transforms of `qcb`, `qcv` and `qp` are compiled anew for a new size. May be
-  called from several threads.
+  compilation, larger ones one for each canvas (1536, 2048, 3072, 4096 ...);
+  only the Fourier transforms of `qcb`, `qcv` and `qp` are compiled anew for a
+  new size. May be called from several threads.
 
   Args:
     fused: [h, w] or [h, w, 3] picture, uint8, uint16 or float in [0, 1].

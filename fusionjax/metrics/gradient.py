@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from jax import lax
 
 from fusionjax.metrics import filters, tiles
-from fusionjax.metrics.edges import qabf as qabf
 
 Array = jax.Array
 

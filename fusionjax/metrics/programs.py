@@ -1,9 +1,10 @@
 """The compiled programs behind `evaluate`: few, whatever the sizes.
 
-All metrics of a request are one program that works on a canvas, so that what
+The metrics of a request are one program that works on a canvas, so that what
 they share is computed once and pictures of many sizes run through one
 compilation. Only the Fourier transforms of a few metrics are compiled for
-every size, as a program of their own.
+every size, as a program of their own; what they give is large, and is pooled
+plane by plane.
 """
 
 import functools
@@ -24,8 +25,8 @@ from fusionjax.metrics.metric import Variant
 Array = jax.Array
 Names = tuple[str, ...]
 
-# The least side of a canvas; larger ones are powers of two. Every side that
-# occurs costs one compilation of all metrics.
+# The least side of a canvas; larger ones are powers of two, and half-way
+# between them. Every canvas that occurs costs one compilation of all metrics.
 LEAST_SIDE = 1024
 
 
@@ -44,33 +45,48 @@ def run(
     The value of each metric.
   """
   height, width = pictures[0].shape[:2]
-  side = canvas_side(max(height, width))
-  parts = tuple(name for name in names if _variant(name, toolbox).spectra)
+  canvas = canvas_side(height), canvas_side(width)
+  size = np.int32(height), np.int32(width)
+  apart = tuple(name for name in names if _variant(name, toolbox).spectra)
+  others = tuple(name for name in names if name not in apart)
+  found: dict[str, float] = {}
   with float64():
-    spectra: Mapping[str, Any] = {}
-    if parts:
-      spectra = _once(_spectra(parts, toolbox, side), *pictures)
-    canvases = [place(picture, side) for picture in pictures]
-    values = _once(
-      _pooled(names, toolbox),
-      canvases,
-      spectra,
-      (np.int32(height), np.int32(width)),
-    )
-    return {name: float(values[name]) for name in names}
+    if others:
+      canvases = [place(picture, canvas) for picture in pictures]
+      program = _pooled(others, toolbox)
+      found.update(_as_floats(_once(program, canvases, size)))
+    for rule, members in _by_rule(apart, toolbox).items():
+      count = jax.eval_shape(rule.split, pictures[0], pictures[1:])[0].shape[0]
+      planes = []
+      for number in range(count):
+        spectra = _once(
+          _spectra(members, toolbox, canvas), np.int32(number), *pictures
+        )
+        program = _pooled_spectra(members, toolbox)
+        planes.append(_as_floats(_once(program, spectra, size)))
+      found.update(
+        {name: float(np.mean([p[name] for p in planes])) for name in members}
+      )
+  return {name: found[name] for name in names}
+
+
+def _as_floats(values: Mapping[str, Array]) -> dict[str, float]:
+  return {name: float(value) for name, value in values.items()}
 
 
 def canvas_side(side: int) -> int:
-  """The side of the canvas for a picture whose longer side is given."""
-  return max(LEAST_SIDE, 1 << (side - 1).bit_length())
+  """The side of the canvas for a side of a picture."""
+  power = max(LEAST_SIDE, 1 << (side - 1).bit_length())
+  between = power // 4 * 3
+  return between if side <= between and between > LEAST_SIDE else power
 
 
-def place(picture: np.ndarray, side: int) -> np.ndarray:
-  """A picture at the top left of a square canvas of zeros."""
+def place(picture: np.ndarray, canvas: tuple[int, int]) -> np.ndarray:
+  """A picture at the top left of a canvas of zeros."""
   height, width = picture.shape[:2]
-  canvas = np.zeros((side, side, *picture.shape[2:]), picture.dtype)
-  canvas[:height, :width] = picture
-  return canvas
+  result = np.zeros((*canvas, *picture.shape[2:]), picture.dtype)
+  result[:height, :width] = picture
+  return result
 
 
 def values(
@@ -79,7 +95,6 @@ def values(
   *,
   names: Names,
   toolbox: str,
-  spectra: Mapping[str, Any] | None = None,
   size: tuple[Any, Any] | None = None,
 ) -> dict[str, Array]:
   """Metrics of one picture under the colour rules of a toolbox, jittable.
@@ -89,32 +104,25 @@ def values(
     sources: the same, of the same size.
     names: metrics that the toolbox defines.
     toolbox: a key of `TOOLBOXES`.
-    spectra: by metric, its planes from the frequency domain. Without them
-      they are computed, and the picture must fill the canvas.
-    size: height and width of the picture at the top left of the canvas.
+    size: height and width of the picture at the top left of the canvas; not
+      for metrics in the frequency domain.
 
   Returns:
     Scalars by metric.
   """
   found = {}
   for rule, members in _by_rule(names, toolbox).items():
-    planes, source_planes = rule.split(fused, sources)
-    given = {
-      name: spectra[name] for name in members if spectra and name in spectra
-    }
 
     def one(inputs: Any, members: Names = members) -> dict[str, Array]:
-      plane, others, parts = inputs
+      plane, others = inputs
       with sharing.sharing():
         return {
-          name: _value(
-            name, toolbox, plane, others, parts=parts.get(name), size=size
-          )
+          name: _value(name, toolbox, plane, others, size=size)
           for name in members
         }
 
-    inputs = (planes, source_planes, given)
-    if planes.shape[0] == 1:
+    inputs = rule.split(fused, sources)
+    if inputs[0].shape[0] == 1:
       found.update(one(jax.tree.map(lambda each: each[0], inputs)))
     else:
       found.update(jax.tree.map(jnp.mean, lax.map(one, inputs)))
@@ -137,15 +145,12 @@ def _value(
   plane: Array,
   others: Sequence[Array],
   *,
-  parts: Any,
   size: tuple[Any, Any] | None,
 ) -> Array:
   metric, variant = registry.METRICS[name], _variant(name, toolbox)
-  if parts is not None:
-    assert variant.pooled is not None
-    return variant.pooled(parts, size=size)
   inputs = (plane,) if metric.sources[1] == 0 else (plane, tuple(others))
   if variant.spectra is not None:
+    assert size is None, name
     return variant.function(*inputs)
   return variant.function(*inputs, size=size)
 
@@ -167,45 +172,62 @@ def _variant(name: str, toolbox: str) -> Variant:
 @functools.cache
 def _pooled(names: Names, toolbox: str) -> Callable[..., dict[str, Array]]:
   def program(
-    canvases: list[Array], spectra: Any, size: tuple[Array, Array]
+    canvases: list[Array], size: tuple[Array, Array]
   ) -> dict[str, Array]:
     return values(
-      canvases[0],
-      canvases[1:],
-      names=names,
-      toolbox=toolbox,
-      spectra=spectra,
-      size=size,
+      canvases[0], canvases[1:], names=names, toolbox=toolbox, size=size
     )
 
   return jax.jit(program)
 
 
 @functools.cache
+def _pooled_spectra(
+  names: Names, toolbox: str
+) -> Callable[..., dict[str, Array]]:
+  def program(
+    spectra: Mapping[str, Any], size: tuple[Array, Array]
+  ) -> dict[str, Array]:
+    found = {}
+    for name in names:
+      pooled = _variant(name, toolbox).pooled
+      assert pooled is not None, name
+      found[name] = pooled(spectra[name], size=size)
+    return found
+
+  return jax.jit(program)
+
+
+@functools.cache
 def _spectra(
-  names: Names, toolbox: str, side: int
+  names: Names, toolbox: str, canvas: tuple[int, int]
 ) -> Callable[..., dict[str, Any]]:
-  """The frequency part of metrics: exact pictures to canvases."""
+  """The frequency part of metrics: a plane of exact pictures to canvases.
 
-  def program(fused: Array, *sources: Array) -> dict[str, Any]:
+  All of the names follow one colour rule.
+  """
+  (rule,) = _by_rule(names, toolbox)
+
+  def program(number: Array, fused: Array, *sources: Array) -> dict[str, Any]:
+    plane, others = jax.tree.map(
+      lambda planes: lax.dynamic_index_in_dim(planes, number, keepdims=False),
+      rule.split(fused, sources),
+    )
     found: dict[str, Any] = {}
-    for rule, members in _by_rule(names, toolbox).items():
-
-      def one(inputs: Any, members: Names = members) -> dict[str, Any]:
-        plane, others = inputs
-        with sharing.sharing():
-          return {
-            name: _variant(name, toolbox).spectra(plane, others)  # type: ignore[misc]
-            for name in members
-          }
-
-      found.update(lax.map(one, rule.split(fused, sources)))
+    with sharing.sharing():
+      for name in names:
+        spectra = _variant(name, toolbox).spectra
+        assert spectra is not None, name
+        found[name] = spectra(plane, others)
     return jax.tree.map(on_canvas, found)
 
   def on_canvas(planes: Array) -> Array:
-    height, width = planes.shape[-2:]
     margin = [(0, 0)] * (planes.ndim - 2)
-    return jnp.pad(planes, [*margin, (0, side - height), (0, side - width)])
+    rest = [
+      (0, most - side)
+      for most, side in zip(canvas, planes.shape[-2:], strict=True)
+    ]
+    return jnp.pad(planes, [*margin, *rest])
 
   return jax.jit(program)
 

@@ -34,6 +34,12 @@ def public(function: Function) -> Function:
     name = function.__name__
     fused = np.asarray(fused)
     others = [_sources(each, fused, name=name) for each in sources]
+    row = registry.METRICS.get(name)
+    if row and fused.ndim >= 2 and 0 < min(fused.shape[:2]) < row.min_size:
+      raise errors.InputError(
+        f'Metric {name!r} needs at least {row.min_size} pixels a side, but '
+        f'fused has the shape {fused.shape}.'
+      )
     for argument, plane in _named(fused, others):
       _check(plane, fused, name=name, argument=argument)
     fused, others = jax.tree.map(_in_float64, (fused, others))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from fusionjax import errors
 from fusionjax.metrics.catalogue import (
+  fidelity,
   gradient,
   hdr,
   information,
@@ -17,7 +18,15 @@ from fusionjax.metrics.toolboxes import TOOLBOXES
 
 METRICS: dict[str, Metric] = {
   row.name: row
-  for family in (information, gradient, structure, perception, hdr, natural)
+  for family in (
+    information,
+    fidelity,
+    gradient,
+    structure,
+    perception,
+    hdr,
+    natural,
+  )
   for row in family.ROWS
 }
 

@@ -167,7 +167,7 @@ def total(
   def step(carry: Any, tile: Array, place: Place) -> Any:
     return jax.tree.map(operator.add, carry, sums(tile, place))
 
-  options = {
+  options: dict[str, Any] = {
     'size': size,
     'window': window,
     'border': border,
@@ -201,7 +201,7 @@ def rendered(
     A canvas [m, H', W'] and the (height, width) of the results on it. With
     `size=None` the canvas is cut to the results.
   """
-  options = {
+  options: dict[str, Any] = {
     'size': size,
     'window': window,
     'border': border,

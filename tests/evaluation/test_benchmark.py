@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,7 @@ def test_rows_are_what_evaluate_says(data, model):
   )
   report = finished.report
   assert finished.failed == ()
+  assert report.averaged is None
   assert (report.benchmark, report.toolbox) == ('mefb', 'mefb')
   assert [scene.name for scene in report.scenes] == list(_SCENES)
   assert report.scenes[0].sources == (
@@ -176,9 +178,18 @@ def test_means_are_of_shared_scenes_and_failures_are_named(data, model):
   assert old.pictures == {'bay': folder / 'bay_theirs.png'}
   assert len(ours.scores) == 3
   assert ours.means == ours.scores['bay']
+  assert finished.report.averaged == 1 and finished.report.comparable
   assert finished.report.notes[0] == (
     'Means are of the 1 scenes that every row has: of 3 scenes old has 1.'
   )
+
+
+def test_images_of_the_data_without_a_partner_fail(data, model):
+  (data / 'bay_B.png').unlink()
+  finished = benchmark.run_benchmark(_plan(data, baselines=False))
+  assert [scene.name for scene in finished.report.scenes] == [*_SCENES[1:]]
+  ((path, why),) = finished.failed
+  assert path == str(data / 'bay_A.png') and why
 
 
 def test_rows_without_a_common_scene_say_so(data, model):
@@ -192,6 +203,7 @@ def test_rows_without_a_common_scene_say_so(data, model):
   report = benchmark.run_benchmark(plan).report
   assert [each.name for each in report.methods[:2]] == ['p', 'q']
   assert report.notes[0].startswith('Rows have no scene in common')
+  assert report.averaged == 0 and not report.comparable
   assert report.methods[0].means == report.methods[0].scores['bay']
 
 
@@ -245,6 +257,22 @@ def test_what_cannot_be_planned(data, model):
     _plan(data, models=['any', 'any'])
   with pytest.raises(InputError, match='expected NAME=PATH'):
     _plan(data, models=['=any'])
+  with pytest.raises(InputError, match='psnr_mu compare with a true result'):
+    _plan(data, metrics=['psnr_mu'])
+
+
+def test_all_metrics_of_stacks_leave_out_those_of_pairs(tmp_path, model):
+  rng = np.random.default_rng(3)
+  for name in ('hill', 'lake'):
+    (tmp_path / 'data' / name).mkdir(parents=True)
+    for at in range(3):
+      grey = rng.integers(0, 255, (32, 32)).astype(np.uint8)
+      Image.fromarray(grey).save(tmp_path / 'data' / name / f'{at}.png')
+  plan = _plan(tmp_path / 'data', metrics=['all'])
+  assert 'qw' in plan.metrics and 'qc' not in plan.metrics
+  (note,) = (note for note in plan.notes if 'take fewer sources' in note)
+  assert re.search(r'\bqc\b', note) and not re.search(r'\bqw\b', note)
+  assert 'qc' in _plan(tmp_path / 'data', metrics=['qw', 'qc']).metrics
 
 
 def test_like_is_for_checkpoints_that_need_it(data, tmp_path, monkeypatch):
@@ -310,8 +338,9 @@ def test_summary_marks_the_best_and_names_the_rest():
   assert text.splitlines()[:9] == [
     '# A \\<title>',
     '',
-    '1 scene, definitions of the toolbox `mefb`, fusionjax 1.2.3. Means; the '
-    'best **bold**, the second best in *italics*, rows of papers apart.',
+    '1 scene, definitions of the toolbox `mefb`, fusionjax 1.2.3. '
+    'Arithmetic means over 1 scene; the best **bold**, the second best in '
+    '*italics*, rows of papers apart.',
     '',
     '| method | qw \N{UPWARDS ARROW} | niqe \N{DOWNWARDS ARROW} |',
     '|---|---:|---:|',

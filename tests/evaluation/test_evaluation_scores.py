@@ -102,6 +102,17 @@ def test_grey_against_colour_is_scored_by_the_rule(tmp_path, pictures):
   )
 
 
+def test_sources_that_were_read_as_something_else_are_described(
+  tmp_path, pictures
+):
+  # One folder of three pictures is a stack of three exposures.
+  with pytest.raises(InputError, match=r'no picture under\.\*') as raised:
+    scores_lib.score_folder(
+      tmp_path / 'fused', [tmp_path / 'under'], metrics='qw'
+    )
+  assert '1 scene of 3 sources' in str(raised.value)
+
+
 def test_names_are_checked_before_the_work(tmp_path, pictures):
   with pytest.raises(InputError, match='Unknown toolbox'):
     _score(tmp_path, toolbox='mefbb')

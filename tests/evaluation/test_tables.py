@@ -80,8 +80,3 @@ def test_outputs_are_checked_first(tmp_path):
 )
 def test_values_for_people(value, text):
   assert tables.format_value(value) == text
-
-
-def test_order_follows_the_direction():
-  assert tables.order('qw', [0.2, math.nan, 0.9, 0.5]) == [2, 3, 0]
-  assert tables.order('niqe', [3.0, 2.0, math.inf]) == [1, 0]

@@ -1,6 +1,7 @@
 """The toolboxes' own numbers, where the reference folder is there."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 from fusionjax import metrics
 from fusionjax.data.images import read_image
+from fusionjax.errors import InputError
+from fusionjax.metrics import natural_models
 from tests.metrics.tolerances import tolerance
 
 # What the toolboxes call the metrics.
@@ -106,8 +109,33 @@ def test_equals_the_toolbox(toolbox, name, entries, reference):
     np.testing.assert_allclose(
       value[name],
       record['value'] if expected is None else expected,
-      rtol=tolerance(toolbox, name),
+      rtol=tolerance(toolbox, name, entry['name']),
       err_msg=f'{entry["name"]} {entry["method"]} {toolbox} {name}',
     )
     compared += 1
   assert compared >= 4
+
+
+@pytest.mark.parametrize(
+  ('name', 'title'), [('niqe', 'NIQE'), ('brisque', 'BRISQUE')]
+)
+def test_equals_the_authors(name, title, entries, reference):
+  models = {
+    'niqe': natural_models.niqe_model,
+    'brisque': natural_models.brisque_model,
+  }
+  try:
+    models[name]()
+  except InputError as error:
+    if os.environ.get('CI'):
+      raise
+    pytest.skip(str(error))
+  for entry in entries:
+    fused = read_image(reference / 'metrics' / entry['F'])
+    np.testing.assert_allclose(
+      metrics.evaluate(fused, [], metrics=name)[name],
+      entry['metrics']['nr'][title]['value'],
+      rtol=tolerance('any', name),
+      err_msg=f'{entry["name"]} {entry["method"]} {name}',
+    )
+  assert len(entries) >= 4

