@@ -34,13 +34,20 @@ def guided_filter(
     He, Sun, Tang, Guided image filtering, TPAMI 2013, eq. 5-8; as
     `cv2.ximgproc.guidedFilter` has it.
   """
-  mean = functools.partial(box.box_mean, radius=radius, border='symmetric')
-  mean_guide, mean_source = mean(guide), mean(source)
-  variance = mean(guide * guide) - mean_guide * mean_guide
-  covariance = mean(guide * source) - mean_guide * mean_source
+
+  def means(*planes: Array) -> Array:
+    # Together: a filter is compiled for each call.
+    return box.box_mean(jnp.stack(planes), radius, border='symmetric')
+
+  mean_guide, mean_source, mean_square, mean_product = means(
+    guide, source, guide * guide, guide * source
+  )
+  variance = mean_square - mean_guide * mean_guide
+  covariance = mean_product - mean_guide * mean_source
   slope = covariance / (variance + epsilon)
   offset = mean_source - slope * mean_guide
-  return mean(slope) * guide + mean(offset)
+  mean_slope, mean_offset = means(slope, offset)
+  return mean_slope * guide + mean_offset
 
 
 def fast_guided_filter(

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from fusionjax import errors
@@ -61,6 +62,47 @@ def test_convolutions_on_mirrored_maps(implementation, channels, size) -> None:
     x, kernel = array(*shape, channels[0]), array(size, size, *channels)
     ours = reflect_conv.convolve(x, kernel, implementation=implementation)
     np.testing.assert_allclose(ours, plain_convolve(x, kernel), atol=1e-4)
+
+
+@pytest.mark.parametrize('strip', [1, 40, 60])
+def test_strips_are_how_and_not_what(strip, monkeypatch) -> None:
+  x, kernel = array(2, 11, 8, 12), array(3, 3, 12, 9)
+
+  def value(x, kernel):
+    out = reflect_conv.convolve(x, kernel, implementation='conv')
+    return jnp.sum(jnp.sin(out)), out
+
+  grad = jax.value_and_grad(value, argnums=(0, 1), has_aux=True)
+  (_, whole), expected = grad(x, kernel)
+  monkeypatch.setattr(reflect_conv, '_STRIP', strip)
+  (_, ours), slopes = jax.jit(grad)(x, kernel)
+  np.testing.assert_allclose(ours, whole, atol=1e-4)
+  for a, b in zip(slopes, expected, strict=True):
+    np.testing.assert_allclose(a, b, atol=2e-4)
+
+
+def test_gradient_of_the_convolution_is_that_of_xla() -> None:
+  x, kernel = array(2, 7, 8, 10), array(3, 3, 10, 9)
+
+  def plain(x, kernel):
+    return lax.conv_general_dilated(
+      reflect_conv.mirror(x, 1),
+      kernel,
+      (1, 1),
+      'VALID',
+      dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+    )
+
+  def ours(x, kernel):
+    return reflect_conv.convolve(x, kernel, implementation='conv')
+
+  g = array(2, 7, 8, 9)
+  for a, b in zip(
+    jax.vjp(ours, x, kernel)[1](g),
+    jax.vjp(plain, x, kernel)[1](g),
+    strict=True,
+  ):
+    np.testing.assert_allclose(a, b, atol=2e-4)
 
 
 def test_convolution_of_side_one() -> None:
