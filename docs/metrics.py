@@ -32,11 +32,10 @@ compute in float64; inside `jax.jit`, `vmap` or `grad` they are pure functions
 in the precision of their input.
 
 Metrics are equal to the code of the toolboxes: to a relative error of 1e-8 in
-float64, `qp` to 1e-7, `qcb` of MEFB to 1e-6, `brisque` to 1e-4
-(`tests/metrics/tolerances.py`). Where the code of a toolbox divides rounding by
-rounding (`qy`, `qc` and `viff` in flat windows) the exact value is given. MEON,
-which some papers print too, is a trained network whose weights are on its
-author's page alone; it is not offered.
+float64, `qp` to 1e-7, `brisque` to 1e-4 (`tests/metrics/tolerances.py`). Where
+the code of a toolbox divides rounding by rounding (`qy`, `qc` and `viff` in
+flat windows) the exact value is given. MEON, which some papers print too, is a
+trained network whose weights are on its author's page alone; it is not offered.
 """
 
 

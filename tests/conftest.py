@@ -1,6 +1,7 @@
 """Strict arrays, eight virtual devices, and the folders tests may need."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before JAX starts its backend: one CPU stands for eight devices.
@@ -17,6 +18,23 @@ jax.config.update('jax_numpy_dtype_promotion', 'strict')
 jax.config.update('jax_numpy_rank_promotion', 'raise')
 
 _ROOT = Path(__file__).resolve().parents[1]
+
+
+# A compiled program is some mappings of memory, of which Linux allows a process
+# 65,530 by default; beyond that the compiler crashes.
+_MANY_MAPPINGS = 15_000
+
+
+@pytest.fixture(autouse=True, scope='module')
+def _drop_programs() -> Iterator[None]:
+  """Compiled programs of the tests so far are dropped when they are many."""
+  yield
+  mappings = Path('/proc/self/maps')
+  if mappings.exists():
+    with mappings.open() as lines:
+      count = sum(1 for _ in lines)
+    if count > _MANY_MAPPINGS:
+      jax.clear_caches()
 
 
 def _folder(variable: str, name: str) -> Path:
