@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from fusionjax.data import wald
+from fusionjax.data.crops import DRAWS, Reader
 from fusionjax.data.sources import DEFAULTS, Source
 from fusionjax.errors import InputError
 from fusionjax.methods import registry
 
 Batch = dict[str, Any]
 _T = TypeVar('_T')
-# Random numbers per sample before those that pick its sources.
-_DRAWS = 7
 # Iterators in use. TensorFlow's threads call back into Python: at exit they
 # must have ended before the interpreter does, or both wait for ever.
 _OPEN: weakref.WeakSet[Generator[Batch, None, None]] = weakref.WeakSet()
@@ -48,14 +48,17 @@ def train_batches(
   A sample is `sources` images of a scene (of an unordered task: drawn out of
   its stack, kept in the stack's order, which for exposures is dark to
   bright), one crop of random height and width for all of them, resized, and
-  mirrored left-right and up-down.
+  mirrored left-right and up-down. Of a guided task a sample is a crop of the
+  cube, which is reduced to make the first source, and of its guide.
 
   Args:
     source: training scenes.
     data: the config's `data` part: `batch_size` (global), `size` (height,
       width), `crop` (smallest and largest fraction of the height, and of the
-      width), `flip`, `swap` (reverse the order of the sources of half of the
-      samples), `sources`, `shuffle`.
+      width), `resize` (whether crops have fractions of the sides, and not
+      `size`), `flip`, `rotate`, `swap` (reverse the order of the sources of
+      half of the samples), `sources`, `repeat` (whether a scene may have
+      fewer), `singles`, `shuffle`; `ratio` and `degrade` of cubes.
     task: a key of `registry.TASKS`.
     seed: any integer.
     start_step: number of batches that were used before.
@@ -65,7 +68,8 @@ def train_batches(
   Returns:
     An iterator of {'sources': tuple of [b, h, w, 3] float32 in [0, 1],
     'index': [b] int32, and 'reference': [b, h, w, 3] where the source has
-    one}; b is this process's part of the batch.
+    one}; b is this process's part of the batch. Cubes have their bands in the
+    place of the three channels.
 
   Raises:
     InputError: if the options do not fit, there are no scenes, or, while
@@ -77,7 +81,7 @@ def train_batches(
     raise InputError(
       f'Fewer scenes than needed: {source.name} has none to train on.'
     )
-  reader = _Reader(source, options, task)
+  reader = Reader(source, options, task)
   dataset = _dataset(
     reader,
     options,
@@ -87,6 +91,8 @@ def train_batches(
     process_count=process_count,
   )
   batches = _batches(reader, dataset)
+  if registry.get_task(task).guided:
+    batches = _reduced(batches, options)
   _OPEN.add(batches)
   return batches
 
@@ -122,103 +128,24 @@ def check_options(
     raise InputError(
       f'data.size is {tuple(options["size"])}. Give (height, width).'
     )
+  height, width = options['size']
+  if options['rotate'] and height != width:
+    raise InputError(
+      f'data.rotate is on, and data.size is {height}x{width}. Give a square.'
+    )
+  if registry.get_task(task).guided:
+    ratio = int(options['ratio'])
+    wald.check_degrade(ratio, options['degrade'])
+    if height % ratio or width % ratio:
+      raise InputError(
+        f'data.size is {height}x{width}, no multiple of data.ratio {ratio}. '
+        'Set it to one.'
+      )
   if options['swap'] and registry.get_task(task).ordered:
     raise InputError(
       f'data.swap is on, but the sources of {task} have an order: '
       f'{", ".join(registry.get_task(task).sources)}. Switch it off.'
     )
-
-
-class _Reader:
-  """Reads a scene, picks sources and crops them: plain NumPy."""
-
-  def __init__(self, source: Source, options: Mapping[str, Any], task: str):
-    self._read = getattr(source, 'read_raw', source.read)
-    self._ordered = registry.get_task(task).ordered
-    self._name = source.name
-    self.length = len(source)
-    low, high = options['crop']
-    self._crop = (float(low), float(high))
-    self._swap = bool(options['swap'])
-    self.count = int(options['sources'])
-    self.referenced = self._read(0).reference is not None
-    # TensorFlow passes on the text of an exception; the iterator raises the
-    # exception itself.
-    self.error: InputError | None = None
-
-  def __call__(self, index: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Returns [k, crop_h, crop_w, 3] float32, the reference last."""
-    try:
-      return self._sample(int(index), draws)
-    except InputError as error:
-      self.error = error
-      raise
-
-  def _sample(self, index: int, draws: np.ndarray) -> np.ndarray:
-    example = self._read(index)
-    if len(example.sources) < self.count:
-      raise InputError(
-        f'Scene {example.name} of {self._name} has {len(example.sources)} '
-        f'sources, and data.sources is {self.count}. Lower it.'
-      )
-    picks = list(range(self.count))
-    if not self._ordered:
-      picks = pick_sources(len(example.sources), draws[_DRAWS:])
-      if self._swap and draws[6] < 0.5:
-        picks.reverse()
-    arrays = [example.sources[pick] for pick in picks]
-    if self.referenced:
-      if example.reference is None:
-        raise InputError(
-          f'Scene {example.name} of {self._name} has no reference, unlike '
-          'others. Add it, or take the scene out.'
-        )
-      arrays.append(example.reference)
-    height, width = arrays[0].shape[:2]
-    top, left, box_h, box_w = crop_box(height, width, draws, crop=self._crop)
-    box = (slice(top, top + box_h), slice(left, left + box_w))
-    cut = type(example)(example.name, tuple(a[box] for a in arrays))
-    return np.stack(cut.to_unit().sources)
-
-
-def pick_sources(available: int, draws: np.ndarray) -> list[int]:
-  """Picks as many distinct sources as there are random numbers.
-
-  Args:
-    available: number of sources of the scene.
-    draws: [k] uniform random numbers in [0, 1), k <= available.
-
-  Returns:
-    k distinct indices in increasing order, every subset equally likely.
-  """
-  left = list(range(available))
-  return sorted(left.pop(int(draw * len(left))) for draw in draws)
-
-
-def crop_box(
-  height: int, width: int, draws: np.ndarray, *, crop: tuple[float, float]
-) -> tuple[int, int, int, int]:
-  """Places a random crop; it never leaves the image.
-
-  Args:
-    height: of the image, in pixels.
-    width: of the image, in pixels.
-    draws: uniform random numbers in [0, 1): fraction of the height, of the
-      width, place from the top, from the left.
-    crop: smallest and largest fraction.
-
-  Returns:
-    (top, left, height, width) in pixels.
-  """
-  # The published code draws the height of its box from the image's width and
-  # the other way round, so that boxes of upright images leave the image.
-  # Here each side is a fraction of its own side.
-  low, high = crop
-  box_h = max(1, round((low + (high - low) * float(draws[0])) * height))
-  box_w = max(1, round((low + (high - low) * float(draws[1])) * width))
-  top = int(float(draws[2]) * (height - box_h + 1))
-  left = int(float(draws[3]) * (width - box_w + 1))
-  return top, left, box_h, box_w
 
 
 def tensorflow() -> Any:
@@ -238,7 +165,7 @@ def tensorflow() -> Any:
 
 
 def _dataset(
-  reader: _Reader,
+  reader: Reader,
   options: Mapping[str, Any],
   *,
   seed: int,
@@ -271,21 +198,25 @@ def _dataset(
     position = position_of(count)
     index = index_of(position)
     draws = tf.random.stateless_uniform(
-      [_DRAWS + reader.count],
+      [DRAWS + reader.count + bool(options['rotate'])],
       tf.stack([stream, position]),
       alg='philox',
     )
     stack = tf.numpy_function(reader, [index, draws], tf.float32)
-    stack.set_shape([None, None, None, 3])
-    # Pillow's bicubic: a = -0.5, widened where it shrinks (antialias).
-    stack = tf.image.resize(stack, size, 'bicubic', antialias=True)
-    stack = tf.clip_by_value(stack, 0.0, 1.0)
+    stack.set_shape([None, None, sum(reader.channels)])
+    if options['resize']:
+      # Pillow's bicubic: a = -0.5, widened where it shrinks (antialias).
+      stack = tf.image.resize(stack, size, 'bicubic', antialias=True)
+      stack = tf.clip_by_value(stack, 0.0, 1.0)
     if options['flip']:
-      stack = tf.where(draws[4] < 0.5, stack[:, :, ::-1], stack)
-      stack = tf.where(draws[5] < 0.5, stack[:, ::-1], stack)
-    count_all = reader.count + reader.referenced
-    stack = tf.ensure_shape(stack, [count_all, *size, 3])
-    return tuple(tf.unstack(stack)), tf.cast(index, tf.int32)
+      stack = tf.where(draws[4] < 0.5, stack[:, ::-1], stack)
+      stack = tf.where(draws[5] < 0.5, stack[::-1], stack)
+    if options['rotate']:
+      turns = tf.cast(draws[-1] * 4.0, tf.int32)
+      stack = tf.image.rot90(stack, turns)
+    stack = tf.ensure_shape(stack, [*size, sum(reader.channels)])
+    images = tf.split(stack, reader.channels, axis=-1)
+    return tuple(images), tf.cast(index, tf.int32)
 
   first = start_step * share
   dataset = tf.data.Dataset.range(first, np.iinfo(np.int64).max)
@@ -303,7 +234,7 @@ def _signed(seed: int) -> int:
   return (seed + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
-def _batches(reader: _Reader, dataset: Any) -> Generator[Batch, None, None]:
+def _batches(reader: Reader, dataset: Any) -> Generator[Batch, None, None]:
   tf = tensorflow()
   rows = dataset.as_numpy_iterator()
   while True:
@@ -317,3 +248,14 @@ def _batches(reader: _Reader, dataset: Any) -> Generator[Batch, None, None]:
     if reader.referenced:
       batch['reference'] = images[-1]
     yield batch
+
+
+def _reduced(
+  batches: Iterator[Batch], options: Mapping[str, Any]
+) -> Generator[Batch, None, None]:
+  """Puts before the guide what is made of the reference: a reduced cube."""
+  for batch in batches:
+    cube = wald.degrade(
+      batch['reference'], ratio=int(options['ratio']), how=options['degrade']
+    )
+    yield {**batch, 'sources': (cube, *batch['sources'])}

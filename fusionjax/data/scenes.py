@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fusionjax.data import cubes, images
 from fusionjax.data import headers as headers_lib
-from fusionjax.data import images
 
 # How many left-out files a description names one by one.
 _NAMED = 5
@@ -44,19 +44,22 @@ class Example:
     sources: images in the order of the task; [h, w, 3] float32 in [0, 1]
       from `read`, [h, w] or [h, w, 3] as stored from `read_raw`.
     reference: the wanted result, of the same kind, or None.
+    cubes: whether images are [h, w, bands] of any number of bands.
   """
 
   name: str
   sources: tuple[np.ndarray, ...]
   reference: np.ndarray | None = None
+  cubes: bool = False
 
   def to_unit(self) -> 'Example':
-    """Converts all images to [h, w, 3] float32 RGB in [0, 1]."""
+    """Converts all images to float32 in [0, 1], those of no cubes to RGB."""
+    convert = cubes.to_unit if self.cubes else images.to_unit_rgb
     reference = self.reference
-    return Example(
-      self.name,
-      tuple(images.to_unit_rgb(image) for image in self.sources),
-      None if reference is None else images.to_unit_rgb(reference),
+    return dataclasses.replace(
+      self,
+      sources=tuple(convert(image) for image in self.sources),
+      reference=None if reference is None else convert(reference),
     )
 
 

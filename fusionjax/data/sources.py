@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fusionjax.data import cache, folder, images, synthetic
+from fusionjax.data import cache, folder, images, synthetic, wald
 from fusionjax.data.scenes import Example, Found, Scene
 from fusionjax.errors import InputError
 from fusionjax.methods import registry
@@ -22,6 +22,14 @@ DEFAULTS: dict[str, Any] = {
   'flip': True,
   'swap': False,
   'sources': 2,
+  'repeat': False,
+  'singles': False,
+  'resize': True,
+  'rotate': False,
+  'ratio': 2,
+  'degrade': 'nearest',
+  'bands': 6,
+  'guide_channels': 1,
   'holdout': 0.1,
   'scenes': 44,
   'shuffle': True,
@@ -124,6 +132,43 @@ class FolderSource:
     return Example(scene.name, tuple(arrays), reference)
 
 
+class SinglesSource:
+  """The pictures of scenes, each as a scene of its own."""
+
+  def __init__(self, source: Source, *, images: int):
+    """Takes a source apart.
+
+    Args:
+      source: scenes.
+      images: how many pictures of each are taken, the first ones.
+    """
+    self.name = source.name
+    self._source = source
+    self._images = images
+    self._read_raw = getattr(source, 'read_raw', source.read)
+
+  def __len__(self) -> int:
+    return self._images * len(self._source)
+
+  def describe(self) -> str:
+    """Says what the scenes are."""
+    return (
+      f'{self._source.describe()}\n  each picture by itself: {len(self)} in all'
+    )
+
+  def read_raw(self, index: int) -> Example:
+    """Reads a picture with the values of its file."""
+    return self._one(self._read_raw(index // self._images), index)
+
+  def read(self, index: int) -> Example:
+    """Reads a picture: [h, w, 3] float32 RGB in [0, 1]."""
+    return self.read_raw(index).to_unit()
+
+  def _one(self, scene: Example, index: int) -> Example:
+    number = index % self._images
+    return Example(f'{scene.name} {number + 1}', (scene.sources[number],))
+
+
 def _brightness(image: np.ndarray) -> float:
   """The mean in units of the largest value, whatever the bit depth."""
   mean = float(image.mean(dtype=np.float64))
@@ -176,25 +221,49 @@ def open_source(
   sources = _checked_sources(options, task)
   roots = _roots(options['root'])
   if not roots:
-    return _open_synthetic(options, task=task, seed=seed, split=split)
+    source = _open_synthetic(options, task=task, seed=seed, split=split)
+    return _singled(source, options, split)
   found = folder.find_scenes(roots, task=task)
   scenes = _part(found, split, holdout=float(options['holdout']))
+  name = '+'.join(root.name for root in roots)
+  description = f'{found.describe()}\n  {split}: {len(scenes)} scenes'
+  if registry.get_task(task).guided:
+    return wald.CubeSource(
+      scenes, name=name, description=description, **_wald_options(options)
+    )
   for scene in scenes:
-    if len(scene.sources) < sources:
+    if len(scene.sources) < sources and not options['repeat']:
       raise InputError(
         f'Scene {scene.name} has {len(scene.sources)} sources, and '
-        f'data.sources is {sources}. Lower it, or take the scene out.'
+        f'data.sources is {sources}. Lower it, set data.repeat, or take the '
+        'scene out.'
       )
   ordered = registry.get_task(task).ordered
   brackets = task == 'mef'
-  return FolderSource(
+  source = FolderSource(
     scenes,
-    name='+'.join(root.name for root in roots),
-    description=f'{found.describe()}\n  {split}: {len(scenes)} scenes',
+    name=name,
+    description=description,
     by_brightness=brackets and split == 'train',
     limit=None if split == 'train' or ordered else sources,
     cache_bytes=int(options['cache_bytes']),
   )
+  return _singled(source, options, split)
+
+
+def _singled(source: Source, options: Mapping[str, Any], split: str) -> Source:
+  """Takes the training scenes apart where the config says so."""
+  if options['singles'] and split == 'train':
+    return SinglesSource(source, images=int(options['sources']))
+  return source
+
+
+def _wald_options(options: Mapping[str, Any]) -> dict[str, Any]:
+  return {
+    'ratio': int(options['ratio']),
+    'degrade': options['degrade'],
+    'cache_bytes': int(options['cache_bytes']),
+  }
 
 
 def _roots(root: Any) -> tuple[Path, ...]:
@@ -236,6 +305,15 @@ def _open_synthetic(
   if split == 'test':
     holdout = float(options['holdout'])
     length = max(1, round(holdout * length)) if holdout else 0
+  if registry.get_task(task).guided:
+    return wald.SyntheticCubes(
+      length=length,
+      seed=seed,
+      split='train' if split == 'train' else 'test',
+      bands=int(options['bands']),
+      guide_channels=int(options['guide_channels']),
+      **_wald_options(options),
+    )
   return synthetic.SyntheticSource(
     task,
     length=length,

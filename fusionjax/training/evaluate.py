@@ -9,9 +9,8 @@ import ml_collections
 
 from fusionjax import errors
 from fusionjax.data import scenes, sources
-from fusionjax.metrics import registry as metrics
 from fusionjax.pretrained import weights
-from fusionjax.training import outputs, progress, scores, validation
+from fusionjax.training import judges, outputs, progress, scores, validation
 from fusionjax.training import run as run_lib
 
 TABLE = 'evaluation.csv'
@@ -35,7 +34,9 @@ def evaluate(config: ml_collections.ConfigDict, workdir: Path | str) -> None:
   console = progress.Console(quiet=jax.process_index() > 0)
   plain = config.to_dict()
   toolbox = plain['eval']['toolbox']
-  names = metrics.select(plain['eval']['metrics'], toolbox=toolbox)
+  names = judges.select(
+    plain['eval']['metrics'], task=plain['task'], toolbox=toolbox
+  )
   loaded = _load(plain, workdir)
   method, module = run_lib.open_module({**plain, 'model': loaded.options})
   source = _open_scenes(plain)

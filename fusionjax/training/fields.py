@@ -76,11 +76,26 @@ def _data() -> ml_collections.ConfigDict:
   data.swap = False
   # How many of a scene's pictures make a sample.
   data.sources = 2
+  # Whether a scene with fewer pictures gives some of them twice.
+  data.repeat = False
+  # Whether each picture of a scene is a sample by itself.
+  data.singles = False
+  # Whether crops are resized; else they have `size`, and `crop` is not used.
+  data.resize = True
+  # Whether samples, which must be squares, are turned by quarters of a turn.
+  data.rotate = False
   # Fraction of the scenes to keep from training, where none are marked.
   data.holdout = 0.1
   # Length of the synthetic training set.
   data.scenes = 44
   data.shuffle = True
+  # For cubes: by how much a sample is reduced to make what is to be fused, and
+  # whether its pixels are picked ('nearest') or averaged ('average').
+  data.ratio = 2
+  data.degrade = 'nearest'
+  # Bands of synthetic cubes, and channels of their guides.
+  data.bands = 6
+  data.guide_channels = 1
   # Memory for decoded pictures.
   data.cache_bytes = 2**30
   return data
@@ -88,6 +103,7 @@ def _data() -> ml_collections.ConfigDict:
 
 def _optimizer() -> ml_collections.ConfigDict:
   optimizer = ml_collections.ConfigDict()
+  # 'adamw', or 'adam' without decay.
   optimizer.name = 'adamw'
   optimizer.learning_rate = 1e-3
   optimizer.weight_decay = 0.01

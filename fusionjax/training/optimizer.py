@@ -88,11 +88,22 @@ def _adamw(
   return optax.adamw(schedule, weight_decay=options['weight_decay'])
 
 
+def _adam(
+  options: Mapping[str, Any], schedule: optax.Schedule
+) -> optax.GradientTransformation:
+  if options['weight_decay']:
+    raise errors.InputError(
+      f'optimizer.weight_decay is {options["weight_decay"]}, and adam has none.'
+      ' Set it to 0, or take adamw.'
+    )
+  return optax.adam(schedule)
+
+
 # Name -> (options, schedule) -> optimizer.
 OPTIMIZERS: dict[
   str,
   Callable[[Mapping[str, Any], optax.Schedule], optax.GradientTransformation],
-] = {'adamw': _adamw}
+] = {'adam': _adam, 'adamw': _adamw}
 
 
 def make_optimizer(

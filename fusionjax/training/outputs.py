@@ -11,9 +11,9 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from fusionjax.methods import registry
-from fusionjax.metrics import registry as metrics
 from fusionjax.pretrained import weights
 from fusionjax.training import (
+  judges,
   progress,
   samples,
   scalars,
@@ -58,8 +58,8 @@ class Outputs:
     self._heldout = run.open_heldout()
     self._fuse = validation.make_fuse(run.method, run.module, task=run.task)
     self._toolbox = run.config['eval']['toolbox']
-    self._metrics = metrics.select(
-      run.config['eval']['metrics'], toolbox=self._toolbox
+    self._metrics = judges.select(
+      run.config['eval']['metrics'], task=run.task, toolbox=self._toolbox
     )
     self._table = scores.ScoreTable(workdir / SCORES, metrics=self._metrics)
     self._table.forget_after(start_step)
@@ -192,11 +192,9 @@ class Outputs:
     count = self._run.config['eval']['samples']
     rows = []
     for scene in validation.first_scenes(self._heldout, count):
-      sources = [
-        validation.to_levels(s, rounding='nearest') for s in scene.sources
-      ]
       fused = [self._fuse(v, scene.sources) for v in (before, after)]
-      rows.append((scene.name, [*sources, *fused]))
+      every = [judges.to_picture(x) for x in (*scene.sources, *fused)]
+      rows.append((scene.name, every))
     if not rows:
       return
     # Scenes may have several numbers of sources; a sheet has one.

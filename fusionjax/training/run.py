@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 from fusionjax import errors
 from fusionjax.data import pipeline, sources
 from fusionjax.methods import base, registry
-from fusionjax.metrics import registry as metrics
+from fusionjax.training import judges
 from fusionjax.training import mesh as mesh_lib
 from fusionjax.training import optimizer as optimizer_lib
 from fusionjax.training import state as state_lib
@@ -197,8 +197,10 @@ def check_values(config: Mapping[str, Any]) -> None:
       f'ema_decay is {config["ema_decay"]}. Give a number from 0 (no average) '
       'up to, not including, 1, such as 0.999.'
     )
-  names = metrics.select(
-    config['eval']['metrics'], toolbox=config['eval']['toolbox']
+  names = judges.select(
+    config['eval']['metrics'],
+    task=config['task'],
+    toolbox=config['eval']['toolbox'],
   )
   best = config['checkpoint']['best']
   if best and best not in names:
@@ -220,8 +222,7 @@ def check_loss(
       not fit.
   """
   task, data = config['task'], config['data']
-  picture = jax.ShapeDtypeStruct((1, *data['size'], 3), np.float32)
-  batch = {'sources': (picture,) * data['sources'], 'reference': picture}
+  batch = _abstract_batch(data, method, module, task)
 
   def loss_of(variables: base.Variables, batch: Mapping[str, Any]) -> Any:
     options = config['loss']
@@ -238,3 +239,26 @@ def check_loss(
       f'config.loss does not fit {method.name}: {error}. Check the names of '
       'its options.'
     ) from error
+
+
+def _abstract_batch(
+  data: Mapping[str, Any], method: base.Method, module: nn.Module, task: str
+) -> dict[str, Any]:
+  """Shapes of a batch of one sample, as the input pipeline makes it."""
+
+  def image(channels: int, reduction: int = 1) -> jax.ShapeDtypeStruct:
+    height, width = (side // reduction for side in data['size'])
+    shape = (1, height, width, channels)
+    return jax.ShapeDtypeStruct(shape, np.float32)
+
+  step = jax.ShapeDtypeStruct((), np.int32)
+  if registry.get_task(task).guided:
+    *_, cube, guide = base.example_shapes(method, module, task)
+    sources = (image(cube[-1], data['ratio']), image(guide[-1]))
+    return {'sources': sources, 'reference': image(cube[-1]), 'step': step}
+  count = 1 if data['singles'] else data['sources']
+  return {
+    'sources': (image(3),) * count,
+    'reference': image(3),
+    'step': step,
+  }

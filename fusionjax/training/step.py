@@ -53,7 +53,11 @@ def make_train_step(
     ) -> tuple[Array, tuple[Metrics, dict[str, Any]]]:
       variables = {**state.variables(), 'params': params}
       loss, output = method.loss(
-        module, variables, batch, task=task, **loss_options
+        module,
+        variables,
+        {**batch, 'step': state.step},
+        task=task,
+        **loss_options,
       )
       # A record is no tree: hand on what it holds.
       return loss, (dict(output.parts), dict(output.updates))

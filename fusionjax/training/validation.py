@@ -7,29 +7,13 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from fusionjax import metrics as metrics_lib
 from fusionjax.data.scenes import Example
 from fusionjax.data.sources import Source
-from fusionjax.methods import base
+from fusionjax.methods import base, registry
+from fusionjax.training import judges
 from fusionjax.training import scores as scores_lib
 
 Fuse = Callable[[Mapping[str, Any], Sequence[np.ndarray]], np.ndarray]
-
-
-def to_levels(image: np.ndarray, *, rounding: str) -> np.ndarray:
-  """Turns [0, 1] into 8-bit levels.
-
-  Args:
-    image: any shape, in [0, 1].
-    rounding: 'truncate' or 'nearest'.
-
-  Returns:
-    uint8 of the same shape.
-  """
-  levels = np.clip(np.asarray(image, np.float32), 0.0, 1.0) * 255.0
-  if rounding == 'nearest':
-    levels = levels + 0.5
-  return levels.astype(np.uint8)
 
 
 def make_fuse(method: base.Method, module: nn.Module, *, task: str) -> Fuse:
@@ -42,8 +26,10 @@ def make_fuse(method: base.Method, module: nn.Module, *, task: str) -> Fuse:
 
   Returns:
     `fuse(variables, sources)`: [h, w, 3] float32 sources in [0, 1] to the
-    [h, w, 3] uint8 picture, rounded as the method does.
+    [h, w, 3] or [h, w, 1] uint8 picture, rounded as the method does; cubes to
+    a cube in [0, 1].
   """
+  guided = registry.get_task(task).guided
 
   @jax.jit
   def run(
@@ -55,7 +41,10 @@ def make_fuse(method: base.Method, module: nn.Module, *, task: str) -> Fuse:
     variables: Mapping[str, Any], sources: Sequence[np.ndarray]
   ) -> np.ndarray:
     fused = run(variables, tuple(source[None] for source in sources))
-    return to_levels(jax.device_get(fused)[0], rounding=method.rounding)
+    image = jax.device_get(fused)[0]
+    if guided:
+      return image
+    return judges.to_levels(image, rounding=method.rounding)
 
   return fuse
 
@@ -101,13 +90,10 @@ def score_scenes(
   scores: dict[str, dict[str, float]] = {}
   for scene in scenes:
     fused = fuse(variables, scene.sources)
-    pictures = [to_levels(s, rounding='nearest') for s in scene.sources]
+    if fused.shape[-1] == 1 and not scene.cubes:
+      fused = fused[..., 0]
     name = scene.name if scene.name not in scores else f'{scene.name} (2)'
-    scores[name] = dict(
-      metrics_lib.evaluate(
-        fused, pictures, metrics=tuple(metrics), toolbox=toolbox
-      )
-    )
+    scores[name] = judges.score(fused, scene, metrics=metrics, toolbox=toolbox)
   if scores:
     scores[scores_lib.MEAN] = {
       name: float(np.mean([values[name] for values in scores.values()]))

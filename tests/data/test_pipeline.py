@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from fusionjax.data import pipeline
+from fusionjax.data import crops, pipeline
 from fusionjax.data.scenes import Example
 from fusionjax.errors import InputError
 
@@ -174,7 +174,7 @@ def test_crop_and_resize_equal_pillow():
   (batch,) = batches(source, 1, data=data, seed=5)
   for row in range(4):
     draws = tf.random.stateless_uniform([9], [5, row], alg='philox').numpy()
-    box = pipeline.crop_box(61, 90, draws, crop=(0.5, 1.0))
+    box = crops.crop_box(61, 90, draws, crop=(0.5, 1.0))
     top, left, height, width = box
     for k in range(2):
       crop = source.images[row, k, top : top + height, left : left + width]
@@ -191,7 +191,7 @@ def test_crop_and_resize_equal_pillow():
 def test_crop_box_takes_each_side_from_its_own_side():
   rng = np.random.default_rng(0)
   boxes = [
-    pipeline.crop_box(400, 100, rng.random(4), crop=(0.5, 1.0))
+    crops.crop_box(400, 100, rng.random(4), crop=(0.5, 1.0))
     for _ in range(2000)
   ]
   top, left, height, width = np.array(boxes).T
@@ -203,13 +203,13 @@ def test_crop_box_takes_each_side_from_its_own_side():
   # Boxes reach every edge.
   assert top.min() == left.min() == 0
   assert (top + height).max() == 400 and (left + width).max() == 100
-  whole = pipeline.crop_box(400, 100, np.full(4, 0.999), crop=(1.0, 1.0))
+  whole = crops.crop_box(400, 100, np.full(4, 0.999), crop=(1.0, 1.0))
   assert whole == (0, 0, 400, 100)
 
 
 def test_picks_are_uniform_subsets():
   rng = np.random.default_rng(0)
-  picks = [tuple(pipeline.pick_sources(4, rng.random(2))) for _ in range(6000)]
+  picks = [tuple(crops.pick_sources(4, rng.random(2))) for _ in range(6000)]
   subsets, counts = np.unique(picks, axis=0, return_counts=True)
   assert len(subsets) == 6 and (subsets[:, 0] < subsets[:, 1]).all()
   assert counts.min() > 850 and counts.max() < 1150
@@ -260,3 +260,68 @@ def test_process_ends_while_batches_are_made():
   )
   done = subprocess.run([sys.executable, '-c', code], timeout=60, check=False)
   assert done.returncode == 0
+
+
+def test_quarter_turns():
+  source = Pictures(size=(16, 16))
+  data = {'crop': (1.0, 1.0), 'flip': False, 'rotate': True, 'size': (16, 16)}
+  turns = []
+  for batch in batches(source, 12, data=data):
+    for row, index in enumerate(batch['index']):
+      found = [
+        matches(
+          array[row],
+          [np.rot90(x, k) for x in source.images[index] for k in range(4)],
+        )
+        for array in batch['sources']
+      ]
+      assert None not in found
+      # One turn for all sources of a sample.
+      assert found[0] % 4 == found[1] % 4
+      turns.append(found[0] % 4)
+  assert set(turns) == {0, 1, 2, 3}
+  with pytest.raises(InputError, match='rotate is on'):
+    batches(Pictures(), 1, data={'rotate': True})
+
+
+def test_turns_leave_the_other_random_numbers_alone():
+  source = Pictures(size=(16, 16))
+  data = {'size': (16, 16)}
+  plain = batches(source, 2, data=data)
+  turned = batches(source, 2, data={**data, 'rotate': True})
+  for one, two in zip(plain, turned, strict=True):
+    for a, b in zip(one['sources'], two['sources'], strict=True):
+      for row in range(4):
+        assert matches(b[row], [np.rot90(a[row], k) for k in range(4)]) in (
+          *range(4),
+        )
+
+
+def test_scenes_with_too_few_sources_give_some_twice():
+  source = Pictures(sources=3, size=(16, 24))
+  data = {'crop': (1.0, 1.0), 'flip': False, 'sources': 4, 'repeat': True}
+  seen = set()
+  for batch in batches(source, 12, data=data):
+    assert len(batch['sources']) == 4
+    for row, index in enumerate(batch['index']):
+      found = [
+        matches(array[row], source.images[index]) for array in batch['sources']
+      ]
+      assert found == sorted(found) and set(found) == {0, 1, 2}
+      seen.add(tuple(found))
+  assert seen == {(0, 0, 1, 2), (0, 1, 1, 2), (0, 1, 2, 2)}
+
+
+def test_patches_of_fixed_size():
+  source = Pictures(sources=2)
+  data = {'resize': False, 'flip': False}
+  for batch in batches(source, 3, data=data):
+    for row, index in enumerate(batch['index']):
+      image = source.images[index, 0]
+      patch = batch['sources'][0][row]
+      place = np.argwhere((image == patch[0, 0]).all(-1))
+      assert any(
+        np.array_equal(image[y : y + 16, x : x + 24], patch) for y, x in place
+      )
+  with pytest.raises(InputError, match=r'smaller than data\.size'):
+    batches(source, 1, data={**data, 'size': (64, 24)})

@@ -160,3 +160,20 @@ def test_real_training_set(shared_data):
   assert len(train) + len(test) == 83 and 6 <= len(test) <= 9
   assert not {s.group for s in train.scenes} & {s.group for s in test.scenes}
   assert len(test.read(0).sources) == 2
+
+
+def test_pictures_by_themselves():
+  data = {'root': '', 'singles': True, 'scenes': 3, 'holdout': 0.34}
+  source = open_source(data, task='ivf', seed=0, split='train')
+  pairs = open_source(
+    {**data, 'singles': False}, task='ivf', seed=0, split='train'
+  )
+  assert (len(source), len(pairs)) == (6, 3)
+  assert 'each picture by itself: 6' in source.describe()
+  for index in range(6):
+    (picture,) = source.read(index).sources
+    expected = pairs.read(index // 2).sources[index % 2]
+    np.testing.assert_array_equal(picture, expected)
+  # What is held out are pairs: they are to be fused.
+  held = open_source(data, task='ivf', seed=0, split='test')
+  assert len(held.read(0).sources) == 2

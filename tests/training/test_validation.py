@@ -5,7 +5,7 @@ import pytest
 
 from fusionjax import metrics
 from fusionjax.data.scenes import Example
-from fusionjax.training import validation
+from fusionjax.training import judges, validation
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from fusionjax.training import validation
 )
 def test_to_levels(rounding, levels):
   values = np.array([-0.1, 0.9 / 255, 127.7 / 255, 254.6 / 255, 1.3])
-  found = validation.to_levels(values, rounding=rounding)
+  found = judges.to_levels(values, rounding=rounding)
   assert found.dtype == np.uint8
   np.testing.assert_array_equal(found, levels)
 
@@ -23,7 +23,7 @@ def test_levels_of_a_file_come_back():
   levels = np.arange(256, dtype=np.uint8)
   floats = levels.astype(np.float32) / np.float32(255)
   np.testing.assert_array_equal(
-    validation.to_levels(floats, rounding='nearest'), levels
+    judges.to_levels(floats, rounding='nearest'), levels
   )
 
 
@@ -51,7 +51,7 @@ def test_scores_are_those_of_the_saved_picture(stand_in):
   picture = fuse(variables, scene.sources)
   assert picture.dtype == np.uint8
   assert picture.shape == (24, 20, 3)
-  sources = [validation.to_levels(s, rounding='nearest') for s in scene.sources]
+  sources = [judges.to_levels(s, rounding='nearest') for s in scene.sources]
   expected = metrics.evaluate(
     picture, sources, metrics=('en', 'ag'), toolbox='mefb'
   )
