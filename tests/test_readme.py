@@ -26,7 +26,11 @@ def commands(*, published: bool) -> list[list[str]]:
     for line in lines
     if line.startswith('fusionjax ') and 'runs/mine' not in line
   ]
-  return [line for line in found if ('mef.pth' in line) == published]
+  return [
+    line
+    for line in found
+    if any('mef.pth' in word for word in line) == published
+  ]
 
 
 @pytest.fixture
