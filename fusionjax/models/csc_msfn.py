@@ -105,13 +105,13 @@ class CSCMSFN(nn.Module):
     code_guide = CodeNet(*options, name='guide')(guide, train=train)
     code = CodeNet(*options, name='cube')(low_resolution, train=train)
     low_guide = resize.bilinear(
-      code_guide, (low_resolution.shape[1], low_resolution.shape[2])
+      code_guide, size=(low_resolution.shape[1], low_resolution.shape[2])
     )
     guided = guided_filter.fast_guided_filter(
       low_guide, code, code_guide, radius=self.radius, epsilon=self.epsilon
     )
     upsampled = resize.bilinear(
-      low_resolution, (guide.shape[1], guide.shape[2])
+      low_resolution, size=(guide.shape[1], guide.shape[2])
     )
     for name, stage in (
       ('code_guide', code_guide),
