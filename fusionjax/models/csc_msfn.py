@@ -16,7 +16,7 @@ import jax
 
 from fusionjax import errors
 from fusionjax.models.layers import dictionary
-from fusionjax.models.layers.reflect_conv import ReflectConv
+from fusionjax.models.layers.reflect_conv import ReflectConv, torch_uniform
 from fusionjax.ops import guided_filter, resize
 
 Array = jax.Array
@@ -59,6 +59,9 @@ class CSCMSFN(nn.Module):
     activation: activation of all of them.
     radius: of the guided filter, in pixels of the cube.
     epsilon: of the guided filter.
+    zero_decoder: whether the decoder begins at zero, and with it the network
+      as bilinear upsampling; published trainings begin at random and need
+      many steps to get there.
   """
 
   bands: int = 31
@@ -68,6 +71,7 @@ class CSCMSFN(nn.Module):
   activation: dictionary.Activation = 'sst_clamped'
   radius: int = 1
   epsilon: float = 1e-4
+  zero_decoder: bool = False
 
   def __post_init__(self) -> None:
     """Refuses an activation that there is not."""
@@ -121,4 +125,7 @@ class CSCMSFN(nn.Module):
       ('upsampled', upsampled),
     ):
       self.sow('intermediates', name, stage)
-    return ReflectConv(self.bands, name='decoder')(guided) + upsampled
+    zeros = nn.initializers.zeros_init()
+    init = zeros if self.zero_decoder else torch_uniform()
+    decoder = ReflectConv(self.bands, kernel_init=init, name='decoder')
+    return decoder(guided) + upsampled
