@@ -25,7 +25,8 @@ For other cubes: --config.model.bands=31 --config.model.guide_channels=3 (and
 Variants: `:quick`, 12 small steps of a small network; `:cave`, 31 bands and
   colour guides.
 Options: --config.data.ratio=4, --config.data.degrade=average,
-  --config.model.radius=2, --config.model.epsilon=1e-2.
+  --config.model.radius=2, --config.model.epsilon=1e-2,
+  --config.model.zero_decoder=True (for short trainings).
 """
 
 import ml_collections
@@ -63,6 +64,8 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
     'activation': 'sst_clamped',
     'radius': 1,
     'epsilon': 1e-4,
+    # Whether to begin as bilinear upsampling.
+    'zero_decoder': False,
   }
   # Of the synthetic source.
   config.data.scenes = 16

@@ -129,7 +129,7 @@ class CSCIVFN(nn.Module):
     Returns:
       The base code and the detail code, each [b, h, w, features].
     """
-    blurred = box.box_mean(image[..., 0], _BLUR_RADIUS, border='reflect')
+    blurred = box.box_mean(image[..., 0], radius=_BLUR_RADIUS, border='reflect')
     base = blurred[..., None]
     detail = image - base
     self.sow('intermediates', 'base_image', base)
@@ -182,8 +182,8 @@ class CSCIVFN(nn.Module):
     """Fuses the codes of the first `count` images and of the others."""
     first, second = codes[:count], codes[count:]
     if self.is_mutable_collection('intermediates'):
-      weights = code_fusion.weights(rule, first, second)
+      weights = code_fusion.weights(first, second, rule=rule)
       self.sow('intermediates', f'{name}_weights', weights)
-    fused = code_fusion.fuse(rule, first, second)
+    fused = code_fusion.fuse(first, second, rule=rule)
     self.sow('intermediates', f'{name}_fused', fused)
     return fused

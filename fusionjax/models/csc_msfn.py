@@ -16,7 +16,7 @@ import jax
 
 from fusionjax import errors
 from fusionjax.models.layers import dictionary
-from fusionjax.models.layers.reflect_conv import ReflectConv
+from fusionjax.models.layers.reflect_conv import ReflectConv, torch_uniform
 from fusionjax.ops import guided_filter, resize
 
 Array = jax.Array
@@ -59,6 +59,9 @@ class CSCMSFN(nn.Module):
     activation: activation of all of them.
     radius: of the guided filter, in pixels of the cube.
     epsilon: of the guided filter.
+    zero_decoder: whether the decoder begins at zero, and with it the network
+      as bilinear upsampling; published trainings begin at random and need
+      many steps to get there.
   """
 
   bands: int = 31
@@ -68,6 +71,7 @@ class CSCMSFN(nn.Module):
   activation: dictionary.Activation = 'sst_clamped'
   radius: int = 1
   epsilon: float = 1e-4
+  zero_decoder: bool = False
 
   def __post_init__(self) -> None:
     """Refuses an activation that there is not."""
@@ -105,13 +109,13 @@ class CSCMSFN(nn.Module):
     code_guide = CodeNet(*options, name='guide')(guide, train=train)
     code = CodeNet(*options, name='cube')(low_resolution, train=train)
     low_guide = resize.bilinear(
-      code_guide, (low_resolution.shape[1], low_resolution.shape[2])
+      code_guide, size=(low_resolution.shape[1], low_resolution.shape[2])
     )
     guided = guided_filter.fast_guided_filter(
       low_guide, code, code_guide, radius=self.radius, epsilon=self.epsilon
     )
     upsampled = resize.bilinear(
-      low_resolution, (guide.shape[1], guide.shape[2])
+      low_resolution, size=(guide.shape[1], guide.shape[2])
     )
     for name, stage in (
       ('code_guide', code_guide),
@@ -121,4 +125,7 @@ class CSCMSFN(nn.Module):
       ('upsampled', upsampled),
     ):
       self.sow('intermediates', name, stage)
-    return ReflectConv(self.bands, name='decoder')(guided) + upsampled
+    zeros = nn.initializers.zeros_init()
+    init = zeros if self.zero_decoder else torch_uniform()
+    decoder = ReflectConv(self.bands, kernel_init=init, name='decoder')
+    return decoder(guided) + upsampled

@@ -27,8 +27,8 @@ _LARGE = 128
 
 def box_mean(
   planes: Array,
-  radius: int,
   *,
+  radius: int,
   border: Border = 'symmetric',
   implementation: Implementation | None = None,
 ) -> Array:
@@ -44,14 +44,16 @@ def box_mean(
   Returns:
     [..., h, w].
   """
-  total = box_sum(planes, radius, border=border, implementation=implementation)
+  total = box_sum(
+    planes, radius=radius, border=border, implementation=implementation
+  )
   return total / (2 * radius + 1) ** 2
 
 
 def box_sum(
   planes: Array,
-  radius: int,
   *,
+  radius: int,
   border: Border = 'symmetric',
   implementation: Implementation | None = None,
 ) -> Array:

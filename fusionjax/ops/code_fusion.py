@@ -15,14 +15,14 @@ Rule = Literal['sum', 'average', 'l1', 'saliency']
 Weights = tuple[Array, Array]
 
 
-def fuse(rule: Rule, first: Array, second: Array) -> Array:
+def fuse(first: Array, second: Array, *, rule: Rule) -> Array:
   """Fuses two maps: weight_1 * first + weight_2 * second.
 
   Args:
-    rule: `sum`; `average`; `l1`, by the activity of both (see `l1_weights`);
-      `saliency`, each channel by the saliency of its own values.
     first: [b, h, w, c].
     second: [b, h, w, c].
+    rule: `sum`; `average`; `l1`, by the activity of both (see `l1_weights`);
+      `saliency`, each channel by the saliency of its own values.
 
   Returns:
     [b, h, w, c].
@@ -42,13 +42,13 @@ def fuse(rule: Rule, first: Array, second: Array) -> Array:
   return weight1 * first + weight2 * second
 
 
-def weights(rule: Rule, first: Array, second: Array) -> Weights:
+def weights(first: Array, second: Array, *, rule: Rule) -> Weights:
   """The weights that `fuse` gives two maps.
 
   Args:
-    rule: see `fuse`.
     first: [b, h, w, c].
     second: [b, h, w, c].
+    rule: see `fuse`.
 
   Returns:
     Two arrays that broadcast to [b, h, w, c].
@@ -89,7 +89,7 @@ def l1_weights(first: Array, second: Array) -> Weights:
 
   def activity(code: Array) -> Array:
     norm = jnp.sum(jnp.abs(code), axis=-1)
-    return box.box_mean(norm, 1, border='zero')[..., None]
+    return box.box_mean(norm, radius=1, border='zero')[..., None]
 
   a, b = activity(first), activity(second)
   total = a + b

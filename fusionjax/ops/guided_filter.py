@@ -37,7 +37,7 @@ def guided_filter(
 
   def means(*planes: Array) -> Array:
     # Together: a filter is compiled for each call.
-    return box.box_mean(jnp.stack(planes), radius, border='symmetric')
+    return box.box_mean(jnp.stack(planes), radius=radius)
 
   mean_guide, mean_source, mean_square, mean_product = means(
     guide, source, guide * guide, guide * source
@@ -111,4 +111,6 @@ def fast_guided_filter(
   slope = covariance / (variance + epsilon)
   offset = mean_source - slope * mean_guide
   size = guide.shape[1], guide.shape[2]
-  return resize.bilinear(slope, size) * guide + resize.bilinear(offset, size)
+  return resize.bilinear(slope, size=size) * guide + resize.bilinear(
+    offset, size=size
+  )

@@ -66,7 +66,7 @@ def stretch(x: Array, *, low: float = 0.005, high: float = 0.995) -> Array:
   """
   x = 255 * x
   places = [min(int(x.size * part), x.size - 1) for part in (low, high)]
-  bottom, top = ranks.order_statistics(x, places)
+  bottom, top = ranks.order_statistics(x, ranks=places)
   span = top - bottom
   flat = span == 0
   # In levels of 255 and in this order: the published code truncates what

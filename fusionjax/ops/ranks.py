@@ -15,8 +15,8 @@ _HALF = 16
 
 def order_statistics(
   x: Array,
-  ranks: Sequence[int],
   *,
+  ranks: Sequence[int],
   implementation: Implementation | None = None,
 ) -> Array:
   """The values that sorting would bring to given places.

@@ -3,12 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 Array = jax.Array
 
 
-def bilinear(x: Array, size: tuple[int, int]) -> Array:
+def bilinear(x: Array, *, size: tuple[int, int]) -> Array:
   """Resizes bilinearly, the corners of both grids on each other.
 
   `jax.image.resize` has no such grid (PyTorch's align_corners=True). Nothing
@@ -42,11 +41,3 @@ def _along(x: Array, axis: int, wanted: int) -> Array:
     for at in (below, above)
   )
   return lower + share * (upper - lower)
-
-
-def pick_every(x: Array, ratio: int) -> Array:
-  """Takes every `ratio`-th row and column of [b, h, w, c], from the first."""
-  height, width = x.shape[1:3]
-  return lax.slice(
-    x, (0, 0, 0, 0), x.shape, (1, min(ratio, height), min(ratio, width), 1)
-  )

@@ -38,7 +38,7 @@ def plain(x: np.ndarray, radius: int, border: str) -> np.ndarray:
 def test_against_plain_sums(implementation, border, radius) -> None:
   x = planes(2, 11, 14)
   ours = box.box_sum(
-    jnp.asarray(x), radius, border=border, implementation=implementation
+    jnp.asarray(x), radius=radius, border=border, implementation=implementation
   )
   for one, expected in zip(ours, x, strict=True):
     np.testing.assert_allclose(one, plain(expected, radius, border), rtol=3e-6)
@@ -47,7 +47,7 @@ def test_against_plain_sums(implementation, border, radius) -> None:
 @pytest.mark.parametrize('implementation', IMPLEMENTATIONS)
 def test_radius_beyond_the_planes(implementation) -> None:
   x = planes(7, 9)
-  ours = box.box_mean(jnp.asarray(x), 45, implementation=implementation)
+  ours = box.box_mean(jnp.asarray(x), radius=45, implementation=implementation)
   expected = plain(x, 45, 'symmetric') / 91**2
   np.testing.assert_allclose(ours, expected, rtol=3e-6)
 
@@ -58,11 +58,11 @@ def test_as_exact_as_float32_can_be(implementation) -> None:
   # over it is off by 1e-3 there.
   x = planes(300, 400)
   x[200:, 300:] *= 1e-3
-  one = jax.jit(lambda x: box.box_mean(x, 12, implementation=implementation))(
-    jnp.asarray(x)
-  )
+  one = jax.jit(
+    lambda x: box.box_mean(x, radius=12, implementation=implementation)
+  )(jnp.asarray(x))
   with jax.enable_x64(True):
-    exact = box.box_mean(jnp.asarray(x, 'float64'), 12)
+    exact = box.box_mean(jnp.asarray(x, 'float64'), radius=12)
   np.testing.assert_allclose(one, exact, rtol=1e-6)
   sums = np.cumsum(np.cumsum(x, axis=0, dtype=np.float32), axis=1)
   corner = sums[299, 399] - sums[274, 399] - sums[299, 374] + sums[274, 374]
@@ -72,11 +72,11 @@ def test_as_exact_as_float32_can_be(implementation) -> None:
 
 def test_large_radii_take_blocks() -> None:
   x = jnp.asarray(planes(20, 24))
-  wide = jax.make_jaxpr(lambda x: box.box_sum(x, 200))(x)
-  narrow = jax.make_jaxpr(lambda x: box.box_sum(x, 45))(x)
+  wide = jax.make_jaxpr(lambda x: box.box_sum(x, radius=200))(x)
+  narrow = jax.make_jaxpr(lambda x: box.box_sum(x, radius=45))(x)
   assert 'scan' in str(wide) and 'scan' not in str(narrow)
-  blocks = box.box_mean(x, 200, implementation='blocks')
-  shifts = box.box_mean(x, 200, implementation='shifts')
+  blocks = box.box_mean(x, radius=200, implementation='blocks')
+  shifts = box.box_mean(x, radius=200, implementation='shifts')
   np.testing.assert_allclose(blocks, shifts, rtol=2e-6)
 
 
@@ -86,7 +86,9 @@ def test_gradient_is_the_filter_itself(implementation) -> None:
   x, y = jnp.asarray(planes(9, 10)), jnp.asarray(planes(9, 10)[::-1])
 
   def filtered(x):
-    return box.box_sum(x, 2, border='zero', implementation=implementation)
+    return box.box_sum(
+      x, radius=2, border='zero', implementation=implementation
+    )
 
   gradient = jax.jit(jax.grad(lambda x: jnp.vdot(filtered(x), y)))(x)
   np.testing.assert_allclose(gradient, filtered(y), rtol=1e-5)
@@ -94,6 +96,6 @@ def test_gradient_is_the_filter_itself(implementation) -> None:
 
 def test_leading_axes_and_vmap() -> None:
   x = jnp.asarray(planes(2, 3, 8, 9))
-  whole = box.box_mean(x, 2)
-  mapped = jax.vmap(jax.vmap(lambda plane: box.box_mean(plane, 2)))(x)
+  whole = box.box_mean(x, radius=2)
+  mapped = jax.vmap(jax.vmap(lambda plane: box.box_mean(plane, radius=2)))(x)
   np.testing.assert_allclose(mapped, whole, rtol=1e-6)

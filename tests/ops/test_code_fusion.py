@@ -43,8 +43,8 @@ def test_division_is_no_product() -> None:
 @pytest.mark.parametrize('rule', RULES)
 def test_fused_is_the_weighted_sum(rule) -> None:
   a, b = code(2, 12, 13, 3), code(2, 12, 13, 3)
-  w1, w2 = code_fusion.weights(rule, a, b)
-  fused = jax.jit(code_fusion.fuse, static_argnums=0)(rule, a, b)
+  w1, w2 = code_fusion.weights(a, b, rule=rule)
+  fused = jax.jit(code_fusion.fuse, static_argnames='rule')(a, b, rule=rule)
   assert fused.shape == a.shape
   np.testing.assert_allclose(fused, w1 * a + w2 * b, atol=1e-5)
   total = {'sum': 2.0}.get(rule, 1.0)
@@ -54,26 +54,29 @@ def test_fused_is_the_weighted_sum(rule) -> None:
 @pytest.mark.parametrize('rule', RULES)
 def test_symmetry(rule) -> None:
   a, b = code(1, 12, 13, 3), code(1, 12, 13, 3)
-  there, back = code_fusion.fuse(rule, a, b), code_fusion.fuse(rule, b, a)
+  there, back = (
+    code_fusion.fuse(a, b, rule=rule),
+    code_fusion.fuse(b, a, rule=rule),
+  )
   np.testing.assert_allclose(there, back, atol=1e-5)
 
 
 @pytest.mark.parametrize('rule', ['average', 'l1', 'saliency'])
 def test_equal_codes_stay(rule) -> None:
   a = code(1, 12, 13, 3)
-  np.testing.assert_allclose(code_fusion.fuse(rule, a, a), a, atol=1e-5)
+  np.testing.assert_allclose(code_fusion.fuse(a, a, rule=rule), a, atol=1e-5)
 
 
 @pytest.mark.parametrize('rule', RULES)
 def test_batch_equals_loop(rule) -> None:
   a, b = code(3, 9, 10, 2), code(3, 9, 10, 2)
-  whole = code_fusion.fuse(rule, a, b)
+  whole = code_fusion.fuse(a, b, rule=rule)
   for i in range(3):
-    one = code_fusion.fuse(rule, a[i : i + 1], b[i : i + 1])
+    one = code_fusion.fuse(a[i : i + 1], b[i : i + 1], rule=rule)
     np.testing.assert_allclose(whole[i : i + 1], one, atol=1e-6)
-  mapped = jax.vmap(lambda a, b: code_fusion.fuse(rule, a[None], b[None])[0])(
-    a, b
-  )
+  mapped = jax.vmap(
+    lambda a, b: code_fusion.fuse(a[None], b[None], rule=rule)[0]
+  )(a, b)
   np.testing.assert_allclose(mapped, whole, atol=1e-5)
 
 
@@ -95,14 +98,16 @@ def test_nothing_to_weigh_is_no_nan() -> None:
   empty = jnp.zeros_like(a)
   # Neither is active, or one alone is.
   np.testing.assert_array_equal(code_fusion.l1_weights(empty, empty)[0], 0.5)
-  np.testing.assert_allclose(code_fusion.fuse('l1', a, empty), a, rtol=1e-6)
+  np.testing.assert_allclose(
+    code_fusion.fuse(a, empty, rule='l1'), a, rtol=1e-6
+  )
   # A constant channel says nothing: the other picture's is taken.
   constant = a.at[..., 0].set(3.0)
-  fused = code_fusion.fuse('saliency', constant, a)
+  fused = code_fusion.fuse(constant, a, rule='saliency')
   np.testing.assert_allclose(fused[..., 0], a[..., 0], atol=1e-4)
   # Two constant channels are averaged.
   other = a.at[..., 0].set(5.0)
-  fused = code_fusion.fuse('saliency', constant, other)
+  fused = code_fusion.fuse(constant, other, rule='saliency')
   np.testing.assert_allclose(
     fused[..., 0], jnp.full(a.shape[:3], 4.0), rtol=1e-5
   )
@@ -114,11 +119,11 @@ def test_gradients_are_finite() -> None:
   for rule in RULES:
     for other in (a, jnp.zeros_like(a)):
       gradient = jax.grad(
-        lambda a, b: jnp.sum(jnp.square(code_fusion.fuse(rule, a, b)))
+        lambda a, b: jnp.sum(jnp.square(code_fusion.fuse(a, b, rule=rule)))
       )(a, other)
       assert np.isfinite(gradient).all(), rule
 
 
 def test_unknown_rule() -> None:
   with pytest.raises(errors.InputError, match=r"rule of fusion 'mean'"):
-    code_fusion.fuse('mean', code(1, 4, 4, 1), code(1, 4, 4, 1))
+    code_fusion.fuse(code(1, 4, 4, 1), code(1, 4, 4, 1), rule='mean')

@@ -122,7 +122,7 @@ def test_fast_guided_filter_keeps_digits_of_large_codes() -> None:
 @pytest.mark.parametrize('size', [(9, 15), (5, 7), (3, 4), (1, 1), (5, 20)])
 def test_bilinear_with_aligned_corners(size) -> None:
   x = array(2, 5, 7, 3)
-  ours = resize.bilinear(jnp.asarray(x), size)
+  ours = resize.bilinear(jnp.asarray(x), size=size)
   for b in range(2):
     for c in range(3):
       expected = plain_bilinear(x[b, ..., c], size)
@@ -131,14 +131,8 @@ def test_bilinear_with_aligned_corners(size) -> None:
 
 def test_bilinear_of_one_pixel() -> None:
   x = jnp.asarray(array(1, 1, 1, 2))
-  ours = resize.bilinear(x, (3, 4))
+  ours = resize.bilinear(x, size=(3, 4))
   np.testing.assert_array_equal(ours, jnp.broadcast_to(x, (1, 3, 4, 2)))
-
-
-def test_pick_every() -> None:
-  x = array(1, 7, 6, 2)
-  ours = resize.pick_every(jnp.asarray(x), 2)
-  np.testing.assert_array_equal(ours, x[:, ::2, ::2])
 
 
 def test_jit_and_gradient() -> None:

@@ -24,7 +24,9 @@ RNG = np.random.default_rng(0)
 def test_order_statistics(implementation, values) -> None:
   places = [0, 1, values.size // 2, values.size - 1]
   ours = jax.jit(
-    lambda x: ranks.order_statistics(x, places, implementation=implementation)
+    lambda x: ranks.order_statistics(
+      x, ranks=places, implementation=implementation
+    )
   )(jnp.asarray(values))
   np.testing.assert_array_equal(ours, np.sort(values, axis=None)[places])
 
@@ -32,7 +34,7 @@ def test_order_statistics(implementation, values) -> None:
 def test_wider_numbers_are_sorted() -> None:
   with jax.enable_x64(True):
     x = jnp.asarray(RNG.random(40))
-    ours = ranks.order_statistics(x, [3])
+    ours = ranks.order_statistics(x, ranks=[3])
     assert ours[0] == np.sort(x)[3]
 
 

@@ -185,7 +185,7 @@ def test_filters(reference: Path) -> None:
     np.testing.assert_allclose(ours, z[name], **tolerances.CSC_FILTER)
   z = goldens(reference, 'kornia031_boxblur11')
   planes = jnp.moveaxis(jnp.asarray(z['x']), -1, 1)
-  ours = jnp.moveaxis(box.box_mean(planes, 5, border='reflect'), 1, -1)
+  ours = jnp.moveaxis(box.box_mean(planes, radius=5, border='reflect'), 1, -1)
   np.testing.assert_allclose(ours, z['out'], **tolerances.CSC_FILTER)
   z = goldens(reference, 'csc_msf_fast_guided_filter')
   for radius, epsilon, name in (
