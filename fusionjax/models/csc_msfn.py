@@ -59,6 +59,8 @@ class CSCMSFN(nn.Module):
     activation: activation of all of them.
     radius: of the guided filter, in pixels of the cube.
     epsilon: of the guided filter.
+    grid: how the cube lies on the guide: `corners`, as published, or
+      `centres`, as cubes do whose pixels are means of the guide's.
     zero_decoder: whether the decoder begins at zero, and with it the network
       as bilinear upsampling; published trainings begin at random and need
       many steps to get there.
@@ -71,12 +73,15 @@ class CSCMSFN(nn.Module):
   activation: dictionary.Activation = 'sst_clamped'
   radius: int = 1
   epsilon: float = 1e-4
+  grid: resize.Grid = 'corners'
   zero_decoder: bool = False
 
   def __post_init__(self) -> None:
-    """Refuses an activation that there is not."""
+    """Refuses an activation or a grid that there is not."""
     super().__post_init__()
     dictionary.check_activation(self.activation)
+    if self.grid not in resize.GRIDS:
+      raise errors.unknown_name('grid', self.grid, resize.GRIDS)
 
   @nn.compact
   def __call__(
@@ -108,15 +113,17 @@ class CSCMSFN(nn.Module):
     options = (self.features, self.units, self.activation)
     code_guide = CodeNet(*options, name='guide')(guide, train=train)
     code = CodeNet(*options, name='cube')(low_resolution, train=train)
-    low_guide = resize.bilinear(
-      code_guide, size=(low_resolution.shape[1], low_resolution.shape[2])
-    )
+    low_size, size = low_resolution.shape[1:3], guide.shape[1:3]
+    low_guide = resize.bilinear(code_guide, size=low_size, grid=self.grid)
     guided = guided_filter.fast_guided_filter(
-      low_guide, code, code_guide, radius=self.radius, epsilon=self.epsilon
+      low_guide,
+      code,
+      code_guide,
+      radius=self.radius,
+      epsilon=self.epsilon,
+      grid=self.grid,
     )
-    upsampled = resize.bilinear(
-      low_resolution, size=(guide.shape[1], guide.shape[2])
-    )
+    upsampled = resize.bilinear(low_resolution, size=size, grid=self.grid)
     for name, stage in (
       ('code_guide', code_guide),
       ('code', code),

@@ -57,12 +57,13 @@ def fast_guided_filter(
   *,
   radius: int,
   epsilon: float,
+  grid: resize.Grid = 'corners',
 ) -> Array:
   """Brings maps to the resolution of their guides, channel by channel.
 
   The explanation of the source by the guide, a guide + b, is found at low
-  resolution, in windows that end at the border, and brought up bilinearly
-  with aligned corners. As published it is not averaged over windows before.
+  resolution, in windows that end at the border, and brought up bilinearly.
+  As published it is not averaged over windows before.
 
   Args:
     low_guide: [b, h, w, c] guides at low resolution.
@@ -71,6 +72,7 @@ def fast_guided_filter(
     radius: of the windows at low resolution, small: the windows are summed
       pixel by pixel.
     epsilon: how much variance of the guide counts as smooth.
+    grid: how both resolutions lie on each other, see `resize.bilinear`.
 
   Returns:
     [b, H, W, c].
@@ -111,6 +113,7 @@ def fast_guided_filter(
   slope = covariance / (variance + epsilon)
   offset = mean_source - slope * mean_guide
   size = guide.shape[1], guide.shape[2]
-  return resize.bilinear(slope, size=size) * guide + resize.bilinear(
-    offset, size=size
+  slope, offset = (
+    resize.bilinear(x, size=size, grid=grid) for x in (slope, offset)
   )
+  return slope * guide + offset

@@ -129,9 +129,25 @@ def test_bilinear_with_aligned_corners(size) -> None:
       np.testing.assert_allclose(ours[b, ..., c], expected, atol=1e-6)
 
 
-def test_bilinear_of_one_pixel() -> None:
+@pytest.mark.parametrize('size', [(10, 14), (5, 7), (13, 9), (1, 1)])
+def test_bilinear_with_centres_in_place(size) -> None:
+  x = jnp.asarray(array(2, 5, 7, 3))
+  ours = resize.bilinear(x, size=size, grid='centres')
+  expected = jax.image.resize(x, (2, *size, 3), 'linear', antialias=False)
+  np.testing.assert_allclose(ours, expected, atol=1e-6)
+
+
+def test_halving_with_centres_is_the_mean() -> None:
+  x = jnp.asarray(array(1, 6, 8, 2))
+  ours = resize.bilinear(x, size=(3, 4), grid='centres')
+  means = x.reshape(1, 3, 2, 4, 2, 2).mean(axis=(2, 4))
+  np.testing.assert_allclose(ours, means, atol=1e-6)
+
+
+@pytest.mark.parametrize('grid', resize.GRIDS)
+def test_bilinear_of_one_pixel(grid) -> None:
   x = jnp.asarray(array(1, 1, 1, 2))
-  ours = resize.bilinear(x, size=(3, 4))
+  ours = resize.bilinear(x, size=(3, 4), grid=grid)
   np.testing.assert_array_equal(ours, jnp.broadcast_to(x, (1, 3, 4, 2)))
 
 
