@@ -61,7 +61,7 @@ def shipped(config: ml_collections.ConfigDict) -> None:
   config.data.holdout = 0.34
   config.data.batch_size = 8
   config.data.flip = True
-  config.steps = 1200
+  config.steps = 900
   config.optimizer.learning_rate = 3e-4
   config.optimizer.schedule = 'cosine'
   config.optimizer.warmup = 50
