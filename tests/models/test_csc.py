@@ -8,6 +8,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from fusionjax import errors
 from fusionjax.models import CSCIVFN, CSCMEFN, CSCMSFN
+from fusionjax.ops import resize
 
 RNG = np.random.default_rng(0)
 
@@ -338,3 +339,19 @@ def test_channels_are_checked() -> None:
     net.apply(variables, cube[..., :4], guide)
   with pytest.raises(errors.InputError, match='guide has 1 channels'):
     net.apply(variables, cube, guide[..., :1])
+
+
+@pytest.mark.parametrize('grid', ['corners', 'centres'])
+def test_decoder_of_zeros_is_upsampling(grid) -> None:
+  net = SMALL['msfn'].clone(zero_decoder=True, grid=grid)
+  cube, guide = sources('msfn')
+  variables = net.init(jax.random.key(0), cube, guide)
+  out = net.apply(variables, cube, guide)
+  size = guide.shape[1:3]
+  expected = resize.bilinear(cube, size=size, grid=grid)
+  np.testing.assert_array_equal(out, expected)
+
+
+def test_grid_is_checked() -> None:
+  with pytest.raises(errors.InputError, match='centres'):
+    CSCMSFN(grid='middles')
