@@ -29,12 +29,12 @@ from fusionjax.training import fields
 def shipped(config: ml_collections.ConfigDict) -> None:
   """The recipe of the weights that ship: longer, and averaged."""
   config.epochs = 0
-  config.steps = 1500
+  config.steps = 800
   config.optimizer.learning_rate = 1e-3
   config.optimizer.schedule = 'cosine'
   config.optimizer.warmup = 50
   config.ema_decay = 0.995
-  config.eval.every = 250
+  config.eval.every = 200
   config.checkpoint.every = 100
 
 
