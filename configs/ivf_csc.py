@@ -37,14 +37,14 @@ def quick(config: ml_collections.ConfigDict) -> None:
 
 
 def shipped(config: ml_collections.ConfigDict) -> None:
-  """The recipe of the weights that ship: a quarter of the steps."""
+  """The recipe of the weights that ship: fewer steps of half the pictures."""
   config.data.batch_size = 8
   config.epochs = 0
-  config.steps = 400
+  config.steps = 240
   config.optimizer.schedule = 'cosine'
   config.optimizer.warmup = 20
   config.optimizer.clip_norm = 1.0
-  config.eval.every = 100
+  config.eval.every = 80
   config.checkpoint.every = 60
 
 
