@@ -135,9 +135,7 @@ class MappingFusion(nn.Module):
       size = first[scale].shape[1:3]
       shallower = []
       for which, modality in enumerate('xy'):
-        deeper = [
-          upsample(each[which], size, self.upsampling) for each in maps
-        ]
+        deeper = [upsample(each[which], size, self.upsampling) for each in maps]
         width = first[scale].shape[-1]
         conv = Conv(width, name=f'map{scale}_{modality}')
         shallower.append(conv(jnp.concatenate(deeper, axis=-1)))
