@@ -58,7 +58,8 @@ def var_ssim(
     mapping, eq. 2-5.
   """
   _check(fused, selection=selection, size=size, window=window)
-  taps = [1 / size] * size
+  # Ones are summed first and divided later: exact where a picture is clipped.
+  taps = [1.0] * size
   if window == 'gaussian':
     taps = list(filters.gaussian_taps(size, _SIGMA))
   pictures = [fused, first, second]
@@ -126,7 +127,7 @@ def _window_means(x: Array, taps: list[float]) -> Array:
       for at, tap in enumerate(taps)
     ]
     x = functools.reduce(operator.add, terms)
-  return x
+  return x / sum(taps) ** 2
 
 
 def _check(
