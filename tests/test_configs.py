@@ -21,6 +21,7 @@ _FOLDER = Path(__file__).resolve().parents[1] / 'configs'
 _FILES = sorted(_FOLDER.glob('*.py'))
 _FFMEF = sorted(_FOLDER.glob('*_ffmef.py'))
 _CSC = sorted(_FOLDER.glob('*_csc.py'))
+_FMM = sorted(_FOLDER.glob('*_fmm.py'))
 
 
 def _module(path):
@@ -46,6 +47,9 @@ def test_there_are_configs():
     'ivf_csc',
     'mef_csc',
     'msf_csc',
+    'ivf_fmm',
+    'medical_fmm',
+    'mff_fmm',
   }
 
 
@@ -249,3 +253,31 @@ def test_cubes_of_other_channels():
   run = run_lib.open_run(config)
   assert run.module.bands == 31 and run.module.guide_channels == 3
   assert run.source.read(0).sources[0].shape[-1] == 31
+
+
+def test_quick_fmm_trains_to_the_end(tmp_path):
+  config = _module(_FOLDER / 'medical_fmm.py').get_config('quick')
+  config.mesh.data = 1
+  config.model.width = 4
+  loop.train(config, tmp_path)
+  with (tmp_path / 'scores.csv').open(newline='') as file:
+    rows = [row for row in csv.DictReader(file) if row['scene'] == 'mean']
+  assert [row['step'] for row in rows] == ['0', '6', '12']
+  assert float(rows[-1]['scd']) > float(rows[0]['scd'])
+  model = load.load_model(tmp_path)
+  assert (model.method, model.task) == ('fmm', 'medical')
+  pair = [np.full((20, 24), level, np.uint8) for level in (40, 90)]
+  assert model.fuse(pair).shape == (20, 24)
+
+
+@pytest.mark.parametrize('path', _FMM, ids=lambda path: path.stem)
+def test_recipe_of_fmm(path):
+  config = _module(path).get_config()
+  assert config.optimizer.name == 'adam'
+  assert config.optimizer.learning_rate == 1e-4
+  assert (config.epochs, config.data.size) == (4, (256, 256))
+  assert config.loss.to_dict() == {
+    'selection': 'variance',
+    'size': 11,
+    'window': 'uniform',
+  }

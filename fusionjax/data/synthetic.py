@@ -187,6 +187,47 @@ def infrared_visible(
   return pair, None
 
 
+def medical(
+  rng: np.random.Generator, *, split: str, count: int
+) -> tuple[list[np.ndarray], np.ndarray | None]:
+  """A head in CT and MR: bright bone in one, the tissue's texture in the other.
+
+  An ellipse with a ring of bone. CT shows the ring and some calcified shapes
+  brightly and tissue almost evenly; MR shows a photograph's texture in place
+  of tissue, and no bone.
+
+  Args:
+    rng: the scene's generator.
+    split: 'train' or 'test'.
+    count: 2.
+
+  Returns:
+    (CT [h, w], MR [h, w]), uint8, and no reference.
+  """
+  del count
+  name, _ = textures.choose(rng, split=split)
+  photo = textures.photo_crop(rng, name=name, size=SIZE)
+  tissue = photo.mean(axis=-1, dtype=np.float32)
+  y, x = np.mgrid[-1 : 1 : SIZE[0] * 1j, -1 : 1 : SIZE[1] * 1j]
+  axes = rng.uniform(0.55, 0.85, 2)
+  reach = np.hypot(y / axes[0], x / axes[1]).astype(np.float32)
+  bone = 1 - rng.uniform(0.06, 0.14)
+  inside, ring = reach < bone, (reach >= bone) & (reach < 1)
+  ct = np.where(inside, 70 + np.float32(0.1) * tissue, 0)
+  for _ in range(int(rng.integers(1, 4))):
+    shape = textures.shape_mask(rng, size=SIZE, extent=(0.02, 0.08))
+    spot = shape * inside * np.float32(rng.uniform(0.5, 1.0))
+    ct += spot * (230 - ct)
+  ct = np.where(ring, np.float32(rng.uniform(200, 255)), ct)
+  mr = np.where(inside, tissue * np.float32(rng.uniform(0.6, 1.0)), 0)
+  sigma = rng.uniform(1, 4, 2)
+  pair = [
+    _with_noise(rng, image.astype(np.float32), each)
+    for image, each in zip((ct, mr), sigma, strict=True)
+  ]
+  return pair, None
+
+
 def _blurred(image: np.ndarray, radius: float) -> np.ndarray:
   """Gaussian blur of an 8-bit image."""
   blur = PIL.ImageFilter.GaussianBlur(radius)
@@ -209,6 +250,7 @@ _MAKERS: dict[str, tuple[Maker, int]] = {
   'mef': (multi_exposure, 3),
   'mff': (multi_focus, 2),
   'ivf': (infrared_visible, 2),
+  'medical': (medical, 2),
 }
 
 
@@ -228,7 +270,7 @@ class SyntheticSource:
     """Describes the scenes; nothing is made yet.
 
     Args:
-      task: 'mef', 'mff' or 'ivf'.
+      task: 'mef', 'mff', 'ivf' or 'medical'.
       length: number of scenes.
       seed: any integer.
       split: 'train' or 'test', of different photographs and numbers.

@@ -43,6 +43,7 @@ TASKS: dict[str, Task] = {
   'mef': Task('multi-exposure', ('under', 'over', '...'), ordered=False),
   'mff': Task('multi-focus', ('near', 'far', '...'), ordered=False),
   'ivf': Task('infrared-visible', ('infrared', 'visible'), ordered=True),
+  'medical': Task('medical', ('functional', 'anatomical'), ordered=True),
   'msf': Task('multi-spectral', ('cube', 'guide'), ordered=True, guided=True),
 }
 
@@ -52,6 +53,7 @@ METHODS: dict[str, str] = {
   'csc_ivfn': 'fusionjax.methods.csc_ivfn',
   'csc_mefn': 'fusionjax.methods.csc_mefn',
   'csc_msfn': 'fusionjax.methods.csc_msfn',
+  'fmm': 'fusionjax.methods.fmm',
 }
 
 # Weights that ship: model -> (method, task).
@@ -62,6 +64,8 @@ MODELS: dict[str, tuple[str, str]] = {
   'csc_ivfn-ivf': ('csc_ivfn', 'ivf'),
   'csc_mefn-mef': ('csc_mefn', 'mef'),
   'csc_msfn-msf': ('csc_msfn', 'msf'),
+  'fmm-ivf': ('fmm', 'ivf'),
+  'fmm-medical': ('fmm', 'medical'),
 }
 
 

@@ -39,7 +39,7 @@ def convolve(
   """Convolves a map with a kernel, its border mirrored without the edge.
 
   Args:
-    x: [b, h, w, i] map, each side longer than half the kernel's.
+    x: [b, h, w, i] map.
     kernel: [k, k, i, o], k odd.
     implementation: `conv` is XLA's convolution, the specification; `patches`
       one product of the neighbourhoods, for few inputs; `stencil` as many
@@ -57,9 +57,16 @@ def convolve(
 
 
 def mirror(x: Array, radius: int) -> Array:
-  """Pads the rows and columns of [b, h, w, c] by mirroring, edge left out."""
-  pads = ((0, 0), (radius, radius), (radius, radius), (0, 0))
-  return jnp.pad(x, pads, mode='reflect')
+  """Pads the rows and columns of [b, h, w, c] by mirroring, edge left out.
+
+  A side too short for that repeats its edge.
+  """
+  for axis in (1, 2):
+    pads = [(0, 0)] * 4
+    pads[axis] = (radius, radius)
+    mode = 'reflect' if x.shape[axis] > radius else 'edge'
+    x = jnp.pad(x, pads, mode=mode)
+  return x
 
 
 def _choose(kernel: Array) -> Implementation:
