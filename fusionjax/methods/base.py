@@ -65,6 +65,8 @@ class Method:
     published_files: names of the files, without suffix, that a published
       checkpoint consists of where it is several in one folder, and what is
       put before the names of their entries.
+    published_options: constructor options of published networks that are not
+      the defaults, by the name of the model.
   """
 
   name: str
@@ -82,6 +84,9 @@ class Method:
   )
   source_channels: Callable[[Any], tuple[int, ...]] | None = None
   published_files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  published_options: Mapping[str, Mapping[str, Any]] = dataclasses.field(
+    default_factory=dict
+  )
 
 
 def bind(module: nn.Module, variables: Variables) -> Apply:

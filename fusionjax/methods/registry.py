@@ -52,6 +52,7 @@ METHODS: dict[str, str] = {
   'csc_ivfn': 'fusionjax.methods.csc_ivfn',
   'csc_mefn': 'fusionjax.methods.csc_mefn',
   'csc_msfn': 'fusionjax.methods.csc_msfn',
+  'mgdn': 'fusionjax.methods.mgdn',
 }
 
 # Weights that ship: model -> (method, task).
@@ -62,6 +63,8 @@ MODELS: dict[str, tuple[str, str]] = {
   'csc_ivfn-ivf': ('csc_ivfn', 'ivf'),
   'csc_mefn-mef': ('csc_mefn', 'mef'),
   'csc_msfn-msf': ('csc_msfn', 'msf'),
+  'mgdn-mff': ('mgdn', 'mff'),
+  'mgdn-mef': ('mgdn', 'mef'),
 }
 
 
