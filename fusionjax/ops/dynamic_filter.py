@@ -73,7 +73,9 @@ def filter_padded(
   assert size**2 == filters.shape[-1] and size % 2 == 1, filters.shape
   if implementation is None:
     implementation = 'strips' if padded.shape[-1] >= _MANY else 'whole'
-  return {'whole': _whole, 'strips': _strips}[implementation](padded, filters)
+  if implementation == 'strips':
+    return _strips(padded, filters)
+  return _whole(padded, filters)
 
 
 def _whole(padded: Array, filters: Array) -> Array:

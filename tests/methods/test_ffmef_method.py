@@ -134,7 +134,7 @@ def test_published_names_are_one_to_one() -> None:
 def test_registry() -> None:
   names = ('ffmef-ivf', 'ffmef-mef', 'ffmef-mff')
   assert set(registry.list_models()) >= set(names)
-  assert registry.list_models('mff') == ('ffmef-mff',)
+  assert registry.list_models('mff') == ('ffmef-mff', 'mgdn-mff')
   for model, (method, task) in registry.MODELS.items():
     assert model == f'{method}-{task}'
     assert registry.get_method(method).name == method

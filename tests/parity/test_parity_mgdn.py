@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from fusionjax import models
+from fusionjax.errors import InputError
+from fusionjax.inference.load import load_model
 from fusionjax.methods import mgdn, mgdn_names, registry
 from fusionjax.models.mgdn import MULTI_EXPOSURE
 from fusionjax.ops import levels
@@ -127,29 +129,29 @@ def test_other_networks_every_stage(
 
 def test_whole_protocol(reference: Path) -> None:
   z = goldens(reference, 'mgdn_mff_E_protocol_130x173')
-  first, second = jnp.asarray(z['x1']), jnp.asarray(z['x2'])
-  np.testing.assert_array_equal(mgdn.flip_pad(first), z['x1_padded'])
-  module = models.MGDN()
-  variables = load(reference, module, MFF, (3, 3))
-  seen = []
-
-  def apply(*sources):
-    seen.append(jax.jit(module.apply)(variables, *sources))
-    return seen[0]
-
-  method = registry.get_method('mgdn')
+  np.testing.assert_array_equal(
+    mgdn.flip_pad(jnp.asarray(z['x1'])), z['x1_padded']
+  )
+  model = load_model(reference / 'weights' / MFF, like='mgdn-mff')
   with jax.default_matmul_precision('highest'):
-    fused = method.fuse(apply, [first, second], task='mff')
-  np.testing.assert_allclose(seen[0], z['out_padded'], **tolerances.MGDN_OUT)
-  np.testing.assert_allclose(fused, z['out'], **tolerances.MGDN_OUT)
-  ours = np.asarray(levels.to_levels(fused[0], rounding=method.rounding))
+    fused = model.fuse([z['x1'][0], z['x2'][0]])
+  np.testing.assert_allclose(fused, z['out'][0], **tolerances.MGDN_OUT)
+  rounding = registry.get_method(model.method).rounding
+  ours = np.asarray(levels.to_levels(jnp.asarray(fused), rounding=rounding))
   off = np.abs(ours - z['out_u8'])
   assert np.mean(off == 0) >= tolerances.MGDN_EQUAL and off.max() <= 1
 
 
-def test_checkpoint_of_another_network_is_refused(reference: Path) -> None:
-  from fusionjax.errors import InputError
+def test_other_networks_load_by_their_names(reference: Path) -> None:
+  path = reference / 'weights' / 'random_init' / 'mgdn_mef.npz'
+  model = load_model(path, like='mgdn-mef')
+  assert (model.method, model.task) == ('mgdn', 'mef')
+  assert model.module == models.MGDN(**MULTI_EXPOSURE)
+  with pytest.raises(InputError, match=r'of another shape: .*expected'):
+    load_model(path, like='mgdn-mff')
 
+
+def test_checkpoint_of_another_network_is_refused(reference: Path) -> None:
   with pytest.raises(InputError, match=r'unexpected: .*adjust_channel_03'):
     published.load_published(
       reference / 'weights' / MFF,
