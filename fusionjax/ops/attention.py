@@ -1,6 +1,5 @@
 """Attention between channels of a whole picture, and within windows of it."""
 
-from collections.abc import Callable
 from typing import Literal
 
 import jax
@@ -48,29 +47,70 @@ def channel_attention(
     Guan et al., MGDN, eq. 1; lengths as in the published code.
   """
   heads = temperature.shape[0]
-  d = values.shape[-1] // heads
   if implementation == 'heads':
     q, k, v = (_split(x, heads) for x in (queries, keys, values))
+    squares = [jnp.sum(jnp.square(x), axis=(1, 2)) for x in (q, k)]
     products = jnp.einsum('bhwni,bhwnj->bnij', q, k)
-  else:
-    gram = jnp.einsum('bhwi,bhwj->bij', queries, keys)
-    products = _blocks(gram, heads)
-  # One after the other: the square of the product of the least underflows.
-  logits = products / _norms(queries).reshape(-1, heads, d, 1)
-  logits = logits / _norms(keys).reshape(-1, heads, 1, d)
-  logits = logits * temperature[None, :, None, None]
-  weights = jax.nn.softmax(logits, axis=-1)
-  if implementation == 'heads':
+    weights = _weights(products, *squares, temperature)
     mixed = jnp.einsum('bnij,bhwnj->bhwni', weights, v)
     return mixed.reshape(values.shape)
-  return jnp.einsum('bhwj,bij->bhwi', values, _block_diagonal(weights))
+  matrix = channel_weights(*channel_products(queries, keys), temperature)
+  return jnp.einsum('bhwj,bij->bhwi', values, matrix)
 
 
-def _norms(x: Array) -> Array:
-  """Lengths [b, c] over all pixels, not below the least."""
-  squares = jnp.sum(jnp.square(x), axis=(1, 2))
-  # Limited before the root, whose slope at zero is infinite.
-  return jnp.sqrt(jnp.maximum(squares, _LEAST_NORM**2))
+def channel_products(queries: Array, keys: Array) -> tuple[Array, Array, Array]:
+  """What channel attention needs of queries and keys; parts add up.
+
+  Args:
+    queries: [b, h, w, c], a map or a part of its pixels.
+    keys: [b, h, w, c].
+
+  Returns:
+    Products [b, c, c] of all queries with all keys, and the squares [b, c] of
+    both, summed over the pixels.
+  """
+  products = jnp.einsum('bhwi,bhwj->bij', queries, keys)
+  squares = [jnp.sum(jnp.square(x), axis=(1, 2)) for x in (queries, keys)]
+  return products, squares[0], squares[1]
+
+
+def channel_weights(
+  products: Array, query_squares: Array, key_squares: Array, temperature: Array
+) -> Array:
+  """The matrix by which channel attention mixes values.
+
+  Args:
+    products: from `channel_products`, as the next two.
+    query_squares: [b, c].
+    key_squares: [b, c].
+    temperature: [heads].
+
+  Returns:
+    [b, c, c], from values (last axis) to results; zero between heads.
+  """
+  heads = temperature.shape[0]
+  weights = _weights(
+    _blocks(products, heads),
+    query_squares.reshape(query_squares.shape[0], heads, -1),
+    key_squares.reshape(key_squares.shape[0], heads, -1),
+    temperature,
+  )
+  return _block_diagonal(weights)
+
+
+def _weights(
+  products: Array, query_squares: Array, key_squares: Array, temperature: Array
+) -> Array:
+  """Softmax [b, heads, d, d] of products of vectors brought to length one."""
+  # Limited before the root, whose slope at zero is infinite; and divided one
+  # after the other: the square of the product of the least underflows.
+  lengths = [
+    jnp.sqrt(jnp.maximum(squares, _LEAST_NORM**2))
+    for squares in (query_squares, key_squares)
+  ]
+  logits = products / lengths[0][..., :, None] / lengths[1][..., None, :]
+  logits = logits * temperature[None, :, None, None]
+  return jax.nn.softmax(logits, axis=-1)
 
 
 def _split(x: Array, heads: int) -> Array:
@@ -111,85 +151,89 @@ def relative_index(window: int) -> np.ndarray:
 def window_attention(
   qkv: Array,
   bias: Array,
+  first_row: Array | None = None,
   *,
   window: int,
   shift: int = 0,
+  height: int | None = None,
   implementation: WindowImplementation | None = None,
 ) -> Array:
   """Attention among the pixels of each window.
 
   Args:
-    qkv: [b, h, w, 3 * c] queries, keys and values of a map that has been
-      rolled by -shift in rows and columns; the sides are multiples of window.
+    qkv: [b, n, w, 3 * c] queries, keys and values of a map that has been
+      rolled by -shift in rows and columns, or of some of its rows; n and w
+      are multiples of window.
     bias: [heads, window^2, window^2] added to the logits.
+    first_row: int32 scalar, the row of the map that comes first; None for 0.
     window: side of a window.
     shift: by how much the map was rolled: pixels that the roll brought
       together from opposite borders are kept apart.
+    height: rows of the map; None where all are there.
     implementation: `whole` takes all windows at once, the specification;
       `rows` a row of windows at a time, whose logits stay in the caches.
       None is `rows`.
 
   Returns:
-    [b, h, w, c], still rolled.
+    [b, n, w, c], still rolled.
 
   References:
     Liu et al., Swin Transformer, ICCV 2021, section 3.2.
   """
-  batch, height, width, triple = qkv.shape
-  assert height % window == 0 and width % window == 0, qkv.shape
-  attend = _attend_shifted(window, shift, (height, width))
-  if implementation == 'whole':
-    return attend(qkv, bias, jnp.arange(height, dtype=jnp.int32))
-  rows = qkv.reshape(batch, height // window, window, width, triple)
-  numbers = jnp.arange(height, dtype=jnp.int32).reshape(-1, window)
+  batch, count, width, triple = qkv.shape
+  assert count % window == 0 and width % window == 0, qkv.shape
+  size = (count if height is None else height, width)
+  numbers = jnp.arange(count, dtype=jnp.int32)
+  if first_row is not None:
+    numbers = numbers + first_row
+
+  def attend(qkv: Array, numbers: Array) -> Array:
+    regions = _regions(numbers, size, window, shift) if shift else None
+    return _attend(qkv, bias, regions, window=window)
+
+  if implementation == 'whole' or count == window:
+    return attend(qkv, numbers)
+  rows = qkv.reshape(batch, count // window, window, width, triple)
   done = lax.map(
-    lambda row: attend(row[0], bias, row[1]),
-    (jnp.moveaxis(rows, 1, 0), numbers),
+    lambda row: attend(*row),
+    (jnp.moveaxis(rows, 1, 0), numbers.reshape(-1, window)),
   )
-  return jnp.moveaxis(done, 0, 1).reshape(batch, height, width, triple // 3)
+  return jnp.moveaxis(done, 0, 1).reshape(batch, count, width, triple // 3)
 
 
-def _attend_shifted(
-  window: int, shift: int, size: tuple[int, int]
-) -> Callable[[Array, Array, Array], Array]:
-  """Returns a function of rows, the bias, and the numbers of the rows."""
-  tokens = window * window
+def _attend(
+  qkv: Array, bias: Array, regions: Array | None, *, window: int
+) -> Array:
+  """All windows at once; tokens of different regions are kept apart."""
+  b, n, w, triple = qkv.shape
+  heads, c = bias.shape[0], triple // 3
+  d, tokens = c // heads, window * window
+  # [3, b, windows, heads, tokens, d]
+  x = _partition(qkv, window).reshape(b, -1, tokens, 3, heads, d)
+  q, k, v = x.transpose(3, 0, 1, 4, 2, 5)
+  q = q * d**-0.5
+  logits = jnp.einsum('bnhqd,bnhkd->bnhqk', q, k) + bias[None, None]
+  if regions is not None:
+    ids = _partition(regions[None, :, :, None], window)
+    ids = ids.reshape(1, -1, 1, tokens)
+    apart = ids[..., :, None] != ids[..., None, :]
+    logits = logits + jnp.where(apart, _APART, 0.0).astype(logits.dtype)
+  weights = jax.nn.softmax(logits, axis=-1)
+  mixed = jnp.einsum('bnhqk,bnhkd->bnhqd', weights, v)
+  shape = (b, n // window, w // window, heads, window, window, d)
+  mixed = mixed.reshape(shape).transpose(0, 1, 4, 2, 5, 3, 6)
+  return mixed.reshape(b, n, w, c)
 
-  def partition(x: Array) -> Array:
-    """[b, n, w, c] to [b, windows down, windows across, tokens, c]."""
-    b, n, w, c = x.shape
-    x = x.reshape(b, n // window, window, w // window, window, c)
-    x = x.transpose(0, 1, 3, 2, 4, 5)
-    return x.reshape(b, n // window, w // window, tokens, c)
 
-  def attend(qkv: Array, bias: Array, rows: Array) -> Array:
-    b, n, w, triple = qkv.shape
-    heads, c = bias.shape[0], triple // 3
-    x = partition(qkv)
-    down, across = x.shape[1:3]
-    # [3, b, windows, heads, tokens, channels of a head]
-    x = x.reshape(b, down * across, tokens, 3, heads, c // heads)
-    q, k, v = x.transpose(3, 0, 1, 4, 2, 5)
-    q = q * (c // heads) ** -0.5
-    logits = jnp.einsum('bnhqd,bnhkd->bnhqk', q, k) + bias[None, None]
-    if shift:
-      regions = _regions(
-        rows, jnp.arange(w, dtype=jnp.int32), size, window, shift
-      )
-      ids = partition(regions[None, :, :, None]).reshape(1, -1, 1, tokens)
-      apart = ids[..., :, None] != ids[..., None, :]
-      logits = logits + jnp.where(apart, _APART, 0.0).astype(logits.dtype)
-    weights = jax.nn.softmax(logits, axis=-1)
-    mixed = jnp.einsum('bnhqk,bnhkd->bnhqd', weights, v)
-    shape = (b, down, across, heads, window, window, c // heads)
-    mixed = mixed.reshape(shape).transpose(0, 1, 4, 2, 5, 3, 6)
-    return mixed.reshape(b, n, w, c)
-
-  return attend
+def _partition(x: Array, window: int) -> Array:
+  """[b, n, w, c] to [b, windows, tokens, c]."""
+  b, n, w, c = x.shape
+  x = x.reshape(b, n // window, window, w // window, window, c)
+  return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, window * window, c)
 
 
 def _regions(
-  rows: Array, columns: Array, size: tuple[int, int], window: int, shift: int
+  rows: Array, size: tuple[int, int], window: int, shift: int
 ) -> Array:
   """Numbers [n, w] of the parts of a rolled map that belong together."""
 
@@ -198,4 +242,5 @@ def _regions(
       at >= side - shift
     ).astype(jnp.int32)
 
+  columns = jnp.arange(size[1], dtype=jnp.int32)
   return 3 * part(rows, size[0])[:, None] + part(columns, size[1])[None, :]

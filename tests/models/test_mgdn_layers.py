@@ -12,6 +12,7 @@ from fusionjax.models.layers import (
   guided_filter,
   parallel_fusion,
   plain_conv,
+  strips,
   window_attention,
 )
 
@@ -76,8 +77,9 @@ def test_channel_attention_asks_the_guide() -> None:
   out = apply(variables, guide, x)
   # Longer queries are the same queries; longer values are longer results.
   params = variables['params']
-  query = jax.tree.map(lambda leaf: 3 * leaf, params['query_depthwise'])
-  longer = {'params': {**params, 'query_depthwise': query}}
+  depthwise = jax.tree.map(lambda leaf: 3 * leaf, params['query']['depthwise'])
+  query = {**params['query'], 'depthwise': depthwise}
+  longer = {'params': {**params, 'query': query}}
   np.testing.assert_allclose(apply(longer, guide, x), out, atol=1e-5)
   assert np.abs(apply(variables, x, x) - out).max() > 1e-3
   # At temperature zero all channels of a head get its mean value.
@@ -141,15 +143,41 @@ def test_shifted_windows_see_across_their_borders() -> None:
   x = array(1, 8, 8, 4)
 
   def reach(shift):
-    module = window_attention.WindowAttention(heads=2, window=4, shift=shift)
+    module = parallel_fusion.ParallelFusionBlock(2, 4, shift)
     variables = arbitrary(module, x)
+    local = variables['params'].pop('local')
+    variables['params']['local'] = jax.tree.map(jnp.zeros_like, local)
     apply = jax.jit(module.apply)
-    changed = apply(variables, x.at[:, 3, 3].add(1.0)) - apply(variables, x)
+    other = x.at[:, 3, 3].add(array(1, 4))
+    changed = apply(variables, other) - apply(variables, x)
     return np.abs(changed[0]).max(-1) > 0
 
   plain, shifted = reach(0), reach(2)
   assert plain[:4, :4].all() and plain.sum() == 16
   assert shifted[2:6, 2:6].all() and shifted.sum() == 16
+
+
+def test_rolling_back_is_the_inverse() -> None:
+  x = array(1, 5, 6, 2)
+  rolled = window_attention.roll(x, shift=2)
+  np.testing.assert_array_equal(rolled[:, 0, 0], x[:, 2, 2])
+  np.testing.assert_array_equal(window_attention.roll(rolled, shift=-2), x)
+
+
+@pytest.mark.parametrize('rows', [3, 100])
+def test_large_pictures_go_in_strips(monkeypatch, rows) -> None:
+  guide, x = array(1, 16, 12, 6), array(1, 16, 12, 6)
+  block = parallel_fusion.ParallelFusionBlock(2, 4, 2)
+  mixer = channel_attention.ChannelCrossAttention(2)
+  cases = [(block, (x,)), (mixer, (guide, x))]
+  for module, sources in cases:
+    variables = arbitrary(module, *sources)
+    whole = jax.jit(module.apply)(variables, *sources)
+    with monkeypatch.context() as patch:
+      patch.setattr(strips, '_LARGE', 0)
+      patch.setattr(strips, 'PIXELS', rows * 12)
+      parts = jax.jit(module.apply)(variables, *sources)
+    np.testing.assert_allclose(parts, whole, atol=2e-5)
 
 
 def test_local_context_is_gated_by_the_whole_picture() -> None:

@@ -1,9 +1,13 @@
 """Cross-attention between the channels of two maps."""
 
+import functools
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from fusionjax.models.layers import strips
 from fusionjax.models.layers.plain_conv import Conv, DepthwiseConv
 from fusionjax.ops import attention
 
@@ -39,12 +43,81 @@ class ChannelCrossAttention(nn.Module):
       multiplies.
     """
     c = x.shape[-1]
-    queries = Conv(c, name='query')(guide)
-    queries = DepthwiseConv(name='query_depthwise')(queries)
-    both = Conv(2 * c, name='key_value')(x)
-    both = DepthwiseConv(name='key_value_depthwise')(both)
-    keys, values = jnp.split(both, 2, axis=-1)
+    ask = _Projection(c, name='query')
+    answer = _Projection(2 * c, name='key_value')
     ones = nn.initializers.ones_init()
     temperature = self.param('temperature', ones, (self.heads,))
-    mixed = attention.channel_attention(queries, keys, values, temperature)
-    return Conv(c, name='project')(mixed)
+    project = Conv(c, name='project')
+    if strips.worthwhile(x) and not self.is_initializing():
+      return _in_strips(ask, answer, project, temperature, guide, x)
+    keys, values = jnp.split(answer(x), 2, axis=-1)
+    mixed = attention.channel_attention(ask(guide), keys, values, temperature)
+    return project(mixed)
+
+
+class _Projection(nn.Module):
+  """A pointwise convolution, then one of each channel by itself."""
+
+  features: int
+
+  @nn.compact
+  def __call__(
+    self, x: Array, first: Array | None = None, *, height: int = 0
+  ) -> Array:
+    """Projects a map, or from row `first` - 1 on rows of one of a height.
+
+    Of rows there must be one more above and one more below, which may lie
+    beyond the map.
+    """
+    x = Conv(self.features, name='pointwise')(x)
+    depthwise = DepthwiseConv(name='depthwise')
+    if first is None:
+      return depthwise(x)
+    # Beyond the map lie zeros, and not what the bias leaves there.
+    x = _inside(x, first - 1, height)
+    return depthwise(x, rows='VALID')
+
+
+def _inside(x: Array, first: Array, height: int) -> Array:
+  inside = strips.rows_inside(first, count=x.shape[1], height=height)
+  return jnp.where(inside, x, jnp.zeros((), x.dtype))
+
+
+def _in_strips(
+  ask: _Projection,
+  answer: _Projection,
+  project: nn.Module,
+  temperature: Array,
+  guide: Array,
+  x: Array,
+) -> Array:
+  """The same strip by strip, twice: to find the weights, and to mix.
+
+  Queries, keys and values of a large picture are never all there, and keys
+  and values are projected when their turn comes.
+  """
+  c, height = x.shape[-1], x.shape[1]
+  options = {'reach': 1, 'rows': max(1, strips.PIXELS // x.shape[2])}
+
+  def half(part: slice) -> Callable[..., Array]:
+    variables = jax.tree.map(lambda leaf: leaf[..., part], answer.variables)
+    free = _Projection(c, parent=None)
+    return functools.partial(free.apply, variables, height=height)
+
+  queries = functools.partial(strips.detach(ask), height=height)
+  keys, values = half(slice(None, c)), half(slice(c, None))
+
+  def products(guide: Array, x: Array, first: Array) -> tuple[Array, ...]:
+    q, k = queries(guide, first), keys(x, first)
+    return attention.channel_products(
+      _inside(q, first, height), _inside(k, first, height)
+    )
+
+  sums = strips.sum_rows(products, (guide, x), **options)
+  matrix = attention.channel_weights(*sums, temperature)
+  mix = strips.detach(project)
+
+  def mixed(x: Array, first: Array) -> Array:
+    return mix(jnp.einsum('bhwj,bij->bhwi', values(x, first), matrix))
+
+  return strips.map_rows(mixed, (x,), **options)

@@ -1,14 +1,18 @@
 """Parallel fusion of global and local context."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from fusionjax.models.layers import strips
 from fusionjax.models.layers.layer_norm import LayerNorm
 from fusionjax.models.layers.plain_conv import Conv
 from fusionjax.models.layers.window_attention import (
   WindowAttention,
   linear_init,
+  roll,
 )
 
 Array = jax.Array
@@ -66,15 +70,65 @@ class DropPath(nn.Module):
     return x * (kept.astype(x.dtype) / keep)
 
 
-class ParallelFusionBlock(nn.Module):
-  """Window attention and a multi-layer perceptron beside local context.
+class GlobalContext(nn.Module):
+  """Window attention and a multi-layer perceptron, as a transformer has them.
 
   Attributes:
     heads: of the window attention.
     window: side of its windows.
     shift: see `WindowAttention`.
     mlp_ratio: width of the perceptron's hidden layer, in units of channels.
-    drop_path: see `DropPath`; of both global branches.
+    drop_path: see `DropPath`; of both branches.
+  """
+
+  heads: int
+  window: int
+  shift: int = 0
+  mlp_ratio: float = 2.0
+  drop_path: float = 0.0
+
+  @nn.compact
+  def __call__(
+    self,
+    x: Array,
+    normal: Array,
+    first: Array | None = None,
+    *,
+    height: int | None = None,
+  ) -> Array:
+    """Adds to a map, or rows of it, what its windows say.
+
+    Args:
+      x: [b, n, w, c], rolled; see `WindowAttention`.
+      normal: [b, n, w, c], the same, normalised.
+      first: see `WindowAttention`.
+      height: see `WindowAttention`.
+
+    Returns:
+      [b, n, w, c], still rolled.
+    """
+    c = x.shape[-1]
+    branch = WindowAttention(
+      self.heads, self.window, self.shift, name='attention'
+    )(normal, first, height=height)
+    y = x + DropPath(self.drop_path)(branch)
+    branch = LayerNorm(name='norm2')(y)
+    hidden = int(c * self.mlp_ratio)
+    branch = nn.Dense(hidden, kernel_init=linear_init(), name='mlp1')(branch)
+    branch = nn.gelu(branch, approximate=False)
+    branch = nn.Dense(c, kernel_init=linear_init(), name='mlp2')(branch)
+    return y + DropPath(self.drop_path)(branch)
+
+
+class ParallelFusionBlock(nn.Module):
+  """Global context of windows beside local context of convolutions.
+
+  Attributes:
+    heads: see `GlobalContext`, like the others.
+    window: side of the windows.
+    shift: by how many pixels they are moved.
+    mlp_ratio: width of the perceptron's hidden layer, in units of channels.
+    drop_path: part of the samples that the global branches are left out for.
   """
 
   heads: int
@@ -90,17 +144,23 @@ class ParallelFusionBlock(nn.Module):
     References:
       Guan et al., MGDN, section 3.3; Liu et al., HDR-Transformer, ECCV 2022.
     """
-    c = x.shape[-1]
     normal = LayerNorm(name='norm1')(x)
-    branch = WindowAttention(
-      self.heads, self.window, self.shift, name='attention'
-    )(normal)
-    y = x + DropPath(self.drop_path)(branch)
-    branch = LayerNorm(name='norm2')(y)
-    hidden = int(c * self.mlp_ratio)
-    branch = nn.Dense(hidden, kernel_init=linear_init(), name='mlp1')(branch)
-    branch = nn.gelu(branch, approximate=False)
-    branch = nn.Dense(c, kernel_init=linear_init(), name='mlp2')(branch)
-    y = y + DropPath(self.drop_path)(branch)
+    context = GlobalContext(
+      self.heads,
+      self.window,
+      self.shift,
+      self.mlp_ratio,
+      self.drop_path,
+      name='global',
+    )
+    y, rolled = (roll(z, shift=self.shift) for z in (x, normal))
+    in_strips = strips.worthwhile(x) and not self.drop_path
+    if in_strips and not self.is_initializing():
+      # Whole rows of windows at a time: what is wide stays in the caches.
+      rows = self.window * -(-strips.PIXELS // (x.shape[2] * self.window))
+      apply = functools.partial(strips.detach(context), height=x.shape[1])
+      y = strips.map_rows(apply, (y, rolled), reach=0, rows=rows)
+    else:
+      y = context(y, rolled)
     # Of the first norm, and not of what the attention made of it.
-    return y + LocalContext(name='local')(normal)
+    return roll(y, shift=-self.shift) + LocalContext(name='local')(normal)

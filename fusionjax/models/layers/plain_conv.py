@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from fusionjax.models.layers.convolution import Rows
 from fusionjax.models.layers.reflect_conv import Initializer, torch_uniform
 
 Array = jax.Array
@@ -21,6 +22,21 @@ def _bias_init(fan: int) -> Initializer:
     return jax.random.uniform(key, shape, dtype, minval=-bound, maxval=bound)
 
   return init
+
+
+def _pointwise(maps: Sequence[Array], matrix: Array) -> Array:
+  """Multiplies maps, joined, by a matrix [inputs, outputs].
+
+  As matrix products: XLA's CPU convolution takes three times as long. And map
+  by map: together they are never there.
+  """
+  total = jnp.zeros((), matrix.dtype)
+  first = 0
+  for x in maps:
+    part = matrix[first : first + x.shape[-1]]
+    total = total + jnp.einsum('bhwi,io->bhwo', x, part)
+    first += x.shape[-1]
+  return total
 
 
 class Conv(nn.Module):
@@ -45,20 +61,17 @@ class Conv(nn.Module):
     kernel = self.param('kernel', torch_uniform(), shape)
     init = _bias_init(side * side * inputs)
     bias = self.param('bias', init, (self.features,))
-    x = jnp.concatenate(maps, axis=-1) if len(maps) > 1 else maps[0]
     if side == 1:
-      # A matrix product: XLA's CPU convolution takes three times as long.
-      out = jnp.einsum('bhwi,io->bhwo', x, kernel[0, 0])
-    else:
-      reach = self.dilation * (side // 2)
-      out = lax.conv_general_dilated(
-        x,
-        kernel,
-        window_strides=(1, 1),
-        padding=((reach, reach), (reach, reach)),
-        rhs_dilation=(self.dilation, self.dilation),
-        dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-      )
+      return _pointwise(maps, kernel[0, 0]) + bias[None, None, None]
+    reach = self.dilation * (side // 2)
+    out = lax.conv_general_dilated(
+      jnp.concatenate(maps, axis=-1) if len(maps) > 1 else maps[0],
+      kernel,
+      window_strides=(1, 1),
+      padding=((reach, reach), (reach, reach)),
+      rhs_dilation=(self.dilation, self.dilation),
+      dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+    )
     return out + bias[None, None, None]
 
 
@@ -72,18 +85,24 @@ class DepthwiseConv(nn.Module):
   kernel_size: int = 3
 
   @nn.compact
-  def __call__(self, x: Array) -> Array:
-    """Convolves [b, h, w, c] channel by channel."""
+  def __call__(self, x: Array, *, rows: Rows = 'SAME') -> Array:
+    """Convolves [b, h, w, c] channel by channel.
+
+    Args:
+      x: the map.
+      rows: whether its rows are zero padded or get fewer (`VALID`).
+    """
     side, c = self.kernel_size, x.shape[-1]
     kernel = self.param('kernel', torch_uniform(), (side, side, 1, c))
     bias = self.param('bias', _bias_init(side * side), (c,))
     radius = side // 2
-    h, w = x.shape[1:3]
-    pads = ((0, 0), (radius, radius), (radius, radius), (0, 0))
+    above = radius if rows == 'SAME' else 0
+    pads = ((0, 0), (above, above), (radius, radius), (0, 0))
     padded = jnp.pad(x, pads)
+    h, w = padded.shape[1] - 2 * radius, x.shape[2]
     # Shifted multiply-adds: XLA's grouped convolution takes twenty times as
     # long on a CPU.
-    total = jnp.broadcast_to(bias[None, None, None], x.shape)
+    total = jnp.broadcast_to(bias[None, None, None], (x.shape[0], h, w, c))
     for dy in range(side):
       for dx in range(side):
         shifted = padded[:, dy : dy + h, dx : dx + w]

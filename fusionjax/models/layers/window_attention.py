@@ -14,6 +14,11 @@ def linear_init() -> nn.initializers.Initializer:
   return nn.initializers.normal(0.02)
 
 
+def roll(x: Array, *, shift: int) -> Array:
+  """Rolls [b, h, w, c] up and left by `shift` pixels; down where negative."""
+  return jnp.roll(x, (-shift, -shift), axis=(1, 2)) if shift else x
+
+
 class WindowAttention(nn.Module):
   """Multi-head attention within windows, with a bias by relative position.
 
@@ -29,31 +34,31 @@ class WindowAttention(nn.Module):
   shift: int = 0
 
   @nn.compact
-  def __call__(self, x: Array) -> Array:
+  def __call__(
+    self, x: Array, first: Array | None = None, *, height: int | None = None
+  ) -> Array:
     """Lets the pixels of each window attend to each other.
 
     Args:
-      x: [b, h, w, c]; the sides are multiples of the window.
+      x: [b, n, w, c] a map that was rolled (see `roll`), or whole rows of
+        windows of it; n and w are multiples of the window.
+      first: int32 scalar, the number of the first row; None for all rows.
+      height: rows of the map, where these are some of them.
 
     Returns:
-      [b, h, w, c].
+      [b, n, w, c], still rolled.
 
     References:
       Liu et al., Swin Transformer, ICCV 2021, section 3.2.
     """
-    c, shift = x.shape[-1], self.shift
+    c = x.shape[-1]
     table = self.param(
-      'position_bias',
-      linear_init(),
-      ((2 * self.window - 1) ** 2, self.heads),
+      'position_bias', linear_init(), ((2 * self.window - 1) ** 2, self.heads)
     )
     index = jnp.asarray(attention.relative_index(self.window))
     bias = jnp.moveaxis(table[index], -1, 0)
-    if shift:
-      x = jnp.roll(x, (-shift, -shift), axis=(1, 2))
     qkv = nn.Dense(3 * c, kernel_init=linear_init(), name='qkv')(x)
     mixed = attention.window_attention(
-      qkv, bias, window=self.window, shift=shift
+      qkv, bias, first, window=self.window, shift=self.shift, height=height
     )
-    out = nn.Dense(c, kernel_init=linear_init(), name='project')(mixed)
-    return jnp.roll(out, (shift, shift), axis=(1, 2)) if shift else out
+    return nn.Dense(c, kernel_init=linear_init(), name='project')(mixed)
