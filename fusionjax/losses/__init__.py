@@ -1,6 +1,8 @@
 """Training losses, one a file."""
 
+from fusionjax.losses.absolute import mean_absolute_error, mu_law_error
 from fusionjax.losses.gif import gif_loss
+from fusionjax.losses.masked_information import StagewiseInformation
 from fusionjax.losses.mef_ssim import mef_ssim_loss
 from fusionjax.losses.reconstruction import (
   mean_squared_error,
@@ -8,8 +10,11 @@ from fusionjax.losses.reconstruction import (
 )
 
 __all__ = [
+  'StagewiseInformation',
   'gif_loss',
+  'mean_absolute_error',
   'mean_squared_error',
   'mef_ssim_loss',
+  'mu_law_error',
   'reconstruction_loss',
 ]

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fusionjax import errors
-from fusionjax.methods import mgdn_names
+from fusionjax import errors, losses
+from fusionjax.methods import mgdn_names, mgdn_training
 from fusionjax.methods.base import Apply, LossOutput, Method
 from fusionjax.models import mgdn
 from fusionjax.ops import colour, levels
@@ -80,29 +79,54 @@ def _darker_first(first: Array, second: Array) -> tuple[Array, Array]:
 
 
 def loss(
-  module: nn.Module,
+  module: mgdn.MGDN,
   variables: Mapping[str, Any],
   batch: Mapping[str, Any],
   *,
   task: str,
+  information_weight: float = mgdn_training.INFORMATION_WEIGHT,
 ) -> tuple[Array, LossOutput]:
-  """Mean absolute difference from the reference.
+  """Difference from the reference, plus masked mutual information.
+
+  Exposures without a reference are trained by the loss of CSC-MEFN instead
+  of the difference: their structure by MEF-SSIM, and little halo.
 
   Args:
     module: the network.
-    variables: its variables.
-    batch: `sources` holds two [b, h, w, 3] RGB pictures in [0, 1], and
-      `reference` the wanted one.
-    task: the task; the loss does not depend on it.
+    variables: its variables, and those of the loss under `loss`.
+    batch: `sources` holds two [b, h, w, 3] RGB pictures in [0, 1],
+      `reference` the wanted one, and `step` the number of steps done.
+    task: `mef` or `mff`.
+    information_weight: lambda, the weight of the information; 0 is the
+      ablation without it.
 
   Returns:
-    The loss and its parts.
+    The loss and its unweighted parts.
+
+  Raises:
+    errors.InputError: if there are no pairs, or `mff` has no reference.
+
+  References:
+    Guan et al., MGDN, eq. 5.
   """
-  del task
-  check_pair(len(batch['sources']))
-  fused = module.apply(variables, *batch['sources'])
-  value = jnp.mean(jnp.abs(fused - batch['reference']))
-  return value, LossOutput({'absolute_error': value})
+  sources = batch['sources']
+  check_pair(len(sources))
+  if 'reference' not in batch and task != 'mef':
+    raise errors.InputError(
+      f'MGDN trains {task} on a reference, and the data has none. Put the '
+      'wanted pictures in a folder of their own beside the sources, such as '
+      'gt/.'
+    )
+  fused, stages = mgdn_training.run(module, variables, sources, batch['step'])
+  if 'reference' in batch:
+    value = losses.mean_absolute_error(fused, batch['reference'])
+    parts = {'absolute_error': value}
+  else:
+    value, parts = losses.mef_ssim_loss(fused, sources, step=batch['step'])
+  value, parts = mgdn_training.add_information(
+    parts, value, variables, stages, weight=information_weight
+  )
+  return value, LossOutput(parts)
 
 
 METHOD = Method(
@@ -119,5 +143,6 @@ METHOD = Method(
   published_name=mgdn_names.published_name,
   ignorable_entries=mgdn_names.IGNORABLE_OF_PAIRS,
   rounding='nearest',
+  init_loss=mgdn_training.init_loss,
   published_options={'mgdn-mef': mgdn.MULTI_EXPOSURE},
 )

@@ -48,8 +48,8 @@ class GuidedNetwork(nn.Module):
       picture guides itself.
     dynamic_filters: False is the ablation without dynamic filters: one filter
       for all pixels of a picture, with as many parameters.
-    remat: whether training computes the inside of filters and blocks again
-      in its backward pass: less memory for a third more time.
+    remat: whether training computes attention and perceptrons again in its
+      backward pass, strip by strip: less memory for more time.
   """
 
   channels: int = 30
@@ -102,13 +102,13 @@ class GuidedNetwork(nn.Module):
     """Runs the stages and the head on features; [b, h, w, outputs]."""
     rates = np.linspace(0, self.drop_path, sum(self.depths))
     rates = rates if train else np.zeros_like(rates)
-    filter_class = nn.remat(filter_type) if self.remat else filter_type
     make_filter = functools.partial(
-      filter_class,
+      filter_type,
       self.filter_size,
       heads=self.guidance_heads,
       cross_guidance=self.cross_guidance,
       dynamic=self.dynamic_filters,
+      remat=self.remat,
     )
     done = 0
     for number, depth in enumerate(self.depths):

@@ -49,9 +49,12 @@ def channel_attention(
   heads = temperature.shape[0]
   if implementation == 'heads':
     q, k, v = (_split(x, heads) for x in (queries, keys, values))
-    squares = [jnp.sum(jnp.square(x), axis=(1, 2)) for x in (q, k)]
-    products = jnp.einsum('bhwni,bhwnj->bnij', q, k)
-    weights = _weights(products, *squares, temperature)
+    weights = _weights(
+      jnp.einsum('bhwni,bhwnj->bnij', q, k),
+      jnp.sum(jnp.square(q), axis=(1, 2)),
+      jnp.sum(jnp.square(k), axis=(1, 2)),
+      temperature,
+    )
     mixed = jnp.einsum('bnij,bhwnj->bhwni', weights, v)
     return mixed.reshape(values.shape)
   matrix = channel_weights(*channel_products(queries, keys), temperature)

@@ -80,11 +80,16 @@ def filter_padded(
 
 def _whole(padded: Array, filters: Array) -> Array:
   h, w = filters.shape[1:3]
+  size = math.isqrt(filters.shape[-1])
   total = jnp.zeros((), padded.dtype)
-  for tap, (dy, dx) in enumerate(_offsets(filters)):
-    shifted = padded[:, dy : dy + h, dx : dx + w]
-    part = filters[..., tap : tap + 1] * shifted
-    total = total + part
+  for dy in range(size):
+    # Row by row, then the rows: rounds less than tap by tap.
+    row = jnp.zeros((), padded.dtype)
+    for dx in range(size):
+      tap = dy * size + dx
+      shifted = padded[:, dy : dy + h, dx : dx + w]
+      row = row + filters[..., tap : tap + 1] * shifted
+    total = total + row
   return total
 
 

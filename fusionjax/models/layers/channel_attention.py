@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -22,9 +23,11 @@ class ChannelCrossAttention(nn.Module):
 
   Attributes:
     heads: number of groups of channels, each mixed by itself.
+    remat: whether the backward pass computes queries, keys and values again.
   """
 
   heads: int = 6
+  remat: bool = False
 
   @nn.compact
   def __call__(self, guide: Array, x: Array) -> Array:
@@ -48,8 +51,9 @@ class ChannelCrossAttention(nn.Module):
     ones = nn.initializers.ones_init()
     temperature = self.param('temperature', ones, (self.heads,))
     project = Conv(c, name='project')
-    if strips.worthwhile(x) and not self.is_initializing():
-      return _in_strips(ask, answer, project, temperature, guide, x)
+    if strips.worthwhile(x, remat=self.remat) and not self.is_initializing():
+      layers = (ask, answer, project)
+      return _in_strips(layers, temperature, guide, x, remat=self.remat)
     keys, values = jnp.split(answer(x), 2, axis=-1)
     mixed = attention.channel_attention(ask(guide), keys, values, temperature)
     return project(mixed)
@@ -84,25 +88,34 @@ def _inside(x: Array, first: Array, height: int) -> Array:
 
 
 def _in_strips(
-  ask: _Projection,
-  answer: _Projection,
-  project: nn.Module,
+  layers: tuple[_Projection, _Projection, nn.Module],
   temperature: Array,
   guide: Array,
   x: Array,
+  *,
+  remat: bool,
 ) -> Array:
   """The same strip by strip, twice: to find the weights, and to mix.
 
   Queries, keys and values of a large picture are never all there, and keys
   and values are projected when their turn comes.
   """
+  ask, answer, project = layers
   c, height = x.shape[-1], x.shape[1]
-  options = {'reach': 1, 'rows': max(1, strips.PIXELS // x.shape[2])}
+  options: dict[str, Any] = {
+    'reach': 1,
+    'rows': strips.height(x),
+    'remat': remat,
+  }
 
   def half(part: slice) -> Callable[..., Array]:
     variables = jax.tree.map(lambda leaf: leaf[..., part], answer.variables)
     free = _Projection(c, parent=None)
-    return functools.partial(free.apply, variables, height=height)
+
+    def project(x: Array, first: Array) -> Array:
+      return cast(Array, free.apply(variables, x, first, height=height))
+
+    return project
 
   queries = functools.partial(strips.detach(ask), height=height)
   keys, values = half(slice(None, c)), half(slice(c, None))
@@ -114,7 +127,7 @@ def _in_strips(
     )
 
   sums = strips.sum_rows(products, (guide, x), **options)
-  matrix = attention.channel_weights(*sums, temperature)
+  matrix = attention.channel_weights(sums[0], sums[1], sums[2], temperature)
   mix = strips.detach(project)
 
   def mixed(x: Array, first: Array) -> Array:

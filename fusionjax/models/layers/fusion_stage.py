@@ -23,8 +23,8 @@ class FusionStage(nn.Module):
     mlp_ratio: see `ParallelFusionBlock`.
     drop_paths: see `ParallelFusionBlock`; one rate a block, and so the number
       of blocks. The windows of every second one are shifted by half.
-    remat: whether the backward pass computes the inside of the filter and of
-      each block again, instead of keeping it.
+    remat: whether the backward pass computes the global context of each block
+      again, instead of keeping it.
   """
 
   make_filter: Callable[..., GuidedFilter]
@@ -43,15 +43,15 @@ class FusionStage(nn.Module):
     self.sow('intermediates', 'filtered', filtered)
     merged = Conv(c, name='merge')(*filtered)
     self.sow('intermediates', 'merged', merged)
-    block = nn.remat(ParallelFusionBlock) if self.remat else ParallelFusionBlock
     x = merged
     for number, rate in enumerate(self.drop_paths):
-      x = block(
+      x = ParallelFusionBlock(
         self.heads,
         self.window,
         shift=self.window // 2 * (number % 2),
         mlp_ratio=self.mlp_ratio,
         drop_path=rate,
+        remat=self.remat,
         name=f'block{number}',
       )(x)
       self.sow('intermediates', f'fused{number}', x)

@@ -23,15 +23,17 @@ class GuidedFilter(nn.Module):
     cross_guidance: whether another map takes part; else every map guides
       itself (the ablation without mutual guidance).
     dynamic: see `FilterPredictor`.
+    remat: see `ChannelCrossAttention`.
   """
 
   size: int = 7
   heads: int = 6
   cross_guidance: bool = True
   dynamic: bool = True
+  remat: bool = False
 
   def _attention(self) -> ChannelCrossAttention:
-    return ChannelCrossAttention(self.heads, name='attention')
+    return ChannelCrossAttention(self.heads, remat=self.remat, name='attention')
 
   def _filtered(
     self,

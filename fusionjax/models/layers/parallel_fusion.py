@@ -1,6 +1,7 @@
 """Parallel fusion of global and local context."""
 
 import functools
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
@@ -50,24 +51,20 @@ class LocalContext(nn.Module):
     return x * nn.sigmoid(gate)
 
 
-class DropPath(nn.Module):
-  """Leaves out a branch for a random part of the samples, in training.
+def path_scale(key: Array, x: Array, *, rate: float) -> Array:
+  """Draws which samples a branch is left out for, in training.
 
-  Attributes:
-    rate: the part; 0 leaves out nothing and needs no random numbers.
+  Args:
+    key: a random key.
+    x: [b, h, w, c], whose batch and dtype matter.
+    rate: the part of the samples, below 1.
+
+  Returns:
+    [b, 1, 1, 1] to multiply the branch by: 0, or what makes up for the zeros.
   """
-
-  rate: float = 0.0
-
-  @nn.compact
-  def __call__(self, x: Array) -> Array:
-    """Zeroes [b, h, w, c] sample by sample; the rest makes up for it."""
-    if not self.rate:
-      return x
-    keep = 1 - self.rate
-    shape = (x.shape[0], 1, 1, 1)
-    kept = jax.random.bernoulli(self.make_rng('drop_path'), keep, shape)
-    return x * (kept.astype(x.dtype) / keep)
+  keep = 1 - rate
+  kept = jax.random.bernoulli(key, keep, (x.shape[0], 1, 1, 1))
+  return kept.astype(x.dtype) / keep
 
 
 class GlobalContext(nn.Module):
@@ -78,14 +75,12 @@ class GlobalContext(nn.Module):
     window: side of its windows.
     shift: see `WindowAttention`.
     mlp_ratio: width of the perceptron's hidden layer, in units of channels.
-    drop_path: see `DropPath`; of both branches.
   """
 
   heads: int
   window: int
   shift: int = 0
   mlp_ratio: float = 2.0
-  drop_path: float = 0.0
 
   @nn.compact
   def __call__(
@@ -94,6 +89,7 @@ class GlobalContext(nn.Module):
     normal: Array,
     first: Array | None = None,
     *,
+    scales: Sequence[Array] = (),
     height: int | None = None,
   ) -> Array:
     """Adds to a map, or rows of it, what its windows say.
@@ -102,6 +98,7 @@ class GlobalContext(nn.Module):
       x: [b, n, w, c], rolled; see `WindowAttention`.
       normal: [b, n, w, c], the same, normalised.
       first: see `WindowAttention`.
+      scales: see `path_scale`; of the two branches, where they are left out.
       height: see `WindowAttention`.
 
     Returns:
@@ -111,13 +108,13 @@ class GlobalContext(nn.Module):
     branch = WindowAttention(
       self.heads, self.window, self.shift, name='attention'
     )(normal, first, height=height)
-    y = x + DropPath(self.drop_path)(branch)
+    y = x + (branch * scales[0] if scales else branch)
     branch = LayerNorm(name='norm2')(y)
     hidden = int(c * self.mlp_ratio)
     branch = nn.Dense(hidden, kernel_init=linear_init(), name='mlp1')(branch)
     branch = nn.gelu(branch, approximate=False)
     branch = nn.Dense(c, kernel_init=linear_init(), name='mlp2')(branch)
-    return y + DropPath(self.drop_path)(branch)
+    return y + (branch * scales[1] if scales else branch)
 
 
 class ParallelFusionBlock(nn.Module):
@@ -129,6 +126,7 @@ class ParallelFusionBlock(nn.Module):
     shift: by how many pixels they are moved.
     mlp_ratio: width of the perceptron's hidden layer, in units of channels.
     drop_path: part of the samples that the global branches are left out for.
+    remat: whether the backward pass computes the global context again.
   """
 
   heads: int
@@ -136,6 +134,7 @@ class ParallelFusionBlock(nn.Module):
   shift: int = 0
   mlp_ratio: float = 2.0
   drop_path: float = 0.0
+  remat: bool = False
 
   @nn.compact
   def __call__(self, x: Array) -> Array:
@@ -146,21 +145,23 @@ class ParallelFusionBlock(nn.Module):
     """
     normal = LayerNorm(name='norm1')(x)
     context = GlobalContext(
-      self.heads,
-      self.window,
-      self.shift,
-      self.mlp_ratio,
-      self.drop_path,
-      name='global',
+      self.heads, self.window, self.shift, self.mlp_ratio, name='global'
     )
+    scales = [
+      path_scale(self.make_rng('drop_path'), x, rate=self.drop_path)
+      for _ in range(2 if self.drop_path else 0)
+    ]
     y, rolled = (roll(z, shift=self.shift) for z in (x, normal))
-    in_strips = strips.worthwhile(x) and not self.drop_path
-    if in_strips and not self.is_initializing():
+    if strips.worthwhile(x, remat=self.remat) and not self.is_initializing():
       # Whole rows of windows at a time: what is wide stays in the caches.
-      rows = self.window * -(-strips.PIXELS // (x.shape[2] * self.window))
-      apply = functools.partial(strips.detach(context), height=x.shape[1])
-      y = strips.map_rows(apply, (y, rolled), reach=0, rows=rows)
+      apply = functools.partial(
+        strips.detach(context), scales=scales, height=x.shape[1]
+      )
+      rows = strips.height(x, multiple=self.window)
+      y = strips.map_rows(
+        apply, (y, rolled), reach=0, rows=rows, remat=self.remat
+      )
     else:
-      y = context(y, rolled)
+      y = context(y, rolled, scales=scales)
     # Of the first norm, and not of what the attention made of it.
     return roll(y, shift=-self.shift) + LocalContext(name='local')(normal)

@@ -22,9 +22,22 @@ PIXELS = 4096
 _LARGE = 40_000
 
 
-def worthwhile(x: Array) -> bool:
-  """Whether a map [b, h, w, c] is a single large picture."""
-  return x.shape[0] == 1 and x.shape[1] * x.shape[2] > _LARGE
+def worthwhile(x: Array, *, remat: bool = False) -> bool:
+  """Whether a map [b, h, w, c] should go in strips.
+
+  Args:
+    x: the map: a single large picture should.
+    remat: whether the backward pass is to compute the strips again. On a CPU
+      that works in loops alone: XLA merges what is computed twice elsewhere.
+  """
+  large = x.shape[0] == 1 and x.shape[1] * x.shape[2] > _LARGE
+  return large or (remat and x.shape[0] * x.shape[1] * x.shape[2] > PIXELS)
+
+
+def height(x: Array, *, multiple: int = 1) -> int:
+  """How many rows of a map [b, h, w, c] make a strip."""
+  row = x.shape[0] * x.shape[2] * multiple
+  return multiple * max(1, PIXELS // row)
 
 
 def detach(module: nn.Module) -> Callable[..., Array]:
@@ -50,6 +63,7 @@ def map_rows(
   *,
   reach: int,
   rows: int,
+  remat: bool = False,
 ) -> Array:
   """Applies a local function to strips of rows and joins the results.
 
@@ -61,11 +75,13 @@ def map_rows(
     maps: arrays [b, h, ...] of one height.
     reach: rows above and below that a row of the result depends on.
     rows: height n of a strip.
+    remat: whether the backward pass computes each strip again.
 
   Returns:
     [b, h, ...] what `function` gives for the whole picture.
   """
   height = maps[0].shape[1]
+  function = jax.checkpoint(function) if remat else function
   strip, firsts = _strips(function, maps, reach=reach, rows=rows)
   joined = jnp.moveaxis(lax.map(strip, firsts), 0, 1)
   total = len(firsts) * rows
@@ -79,6 +95,7 @@ def sum_rows(
   *,
   reach: int,
   rows: int,
+  remat: bool = False,
 ) -> Any:
   """Applies a function to strips of rows and adds the results.
 
@@ -88,10 +105,12 @@ def sum_rows(
     maps: arrays [b, h, ...] of one height.
     reach: rows above and below that are handed along.
     rows: height of a strip.
+    remat: as in `map_rows`.
 
   Returns:
     The sums.
   """
+  function = jax.checkpoint(function) if remat else function
   strip, firsts = _strips(function, maps, reach=reach, rows=rows)
   parts = lax.map(strip, firsts)
   return jax.tree.map(lambda part: jnp.sum(part, axis=0), parts)
