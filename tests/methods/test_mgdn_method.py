@@ -99,3 +99,86 @@ def test_options_survive_in_our_own_weights(tmp_path) -> None:
 def test_models_are_listed() -> None:
   assert registry.get_model('mgdn-mff') == ('mgdn', 'mff')
   assert {'mgdn-mef', 'mgdn-mff'} <= set(registry.list_models())
+
+
+def trained(task: str, batch: dict, **options):
+  """Shapes of what the loss gives, with parameters of its own."""
+  method = registry.get_method('mgdn')
+  module = method.module(**SMALL)
+  variables = base.abstract_variables(method, module, task)
+
+  def loss(variables, batch):
+    own = base.loss_parameters(method, module, jax.random.key(0), options)
+    value, output = method.loss(
+      module, {**variables, 'loss': own}, batch, task=task, **options
+    )
+    return value, dict(output.parts)
+
+  return jax.eval_shape(loss, variables, batch)[1], own_of(method, module)
+
+
+def own_of(method, module):
+  return [
+    jax.eval_shape(
+      lambda weight=weight: base.loss_parameters(
+        method, module, jax.random.key(0), {'information_weight': weight}
+      )
+    )
+    for weight in (0.0, 0.1)
+  ]
+
+
+def a_batch(count: int = 2, *, reference: bool) -> dict:
+  image = jax.ShapeDtypeStruct((2, 16, 16, 3), 'float32')
+  batch = {'sources': (image,) * count}
+  batch['step'] = jax.ShapeDtypeStruct((), 'int32')
+  return {**batch, 'reference': image} if reference else batch
+
+
+def test_loss_follows_the_data() -> None:
+  parts, (without, with_it) = trained('mff', a_batch(reference=True))
+  assert set(parts) == {'absolute_error', 'information'}
+  assert without == {} and set(with_it) == {'stage0_0'}
+  parts, _ = trained('mef', a_batch(reference=False))
+  assert set(parts) == {'mef_ssim', 'halo', 'halo_weight', 'information'}
+  parts, _ = trained('mef', a_batch(reference=True), information_weight=0.0)
+  assert set(parts) == {'absolute_error'}
+  with pytest.raises(InputError, match=r'trains mff on a reference.*gt/'):
+    trained('mff', a_batch(reference=False))
+  with pytest.raises(InputError, match='there are 3'):
+    trained('mef', a_batch(3, reference=True))
+
+
+def test_loss_is_the_weighted_sum_and_blocks_drop_out() -> None:
+  method = registry.get_method('mgdn')
+  module = method.module(**{**SMALL, 'depths': (2,)}, drop_path=0.5)
+  shapes = base.abstract_variables(method, module, 'mff')
+  rng = np.random.default_rng(0)
+
+  def draw(shapes):
+    return jax.tree.map(
+      lambda x: jnp.asarray(0.3 * rng.normal(size=x.shape), x.dtype), shapes
+    )
+
+  variables = {**draw(shapes), 'loss': draw(own_of(method, module)[1])}
+  batch = {
+    'sources': (picture(4, 16, 16, 3), picture(4, 16, 16, 3, seed=1)),
+    'reference': picture(4, 16, 16, 3, seed=2),
+  }
+
+  @jax.jit
+  def loss(step):
+    value, output = method.loss(
+      module, variables, {**batch, 'step': step}, task='mff',
+      information_weight=0.1,
+    )  # fmt: skip
+    return value, dict(output.parts)
+
+  value, parts = loss(jnp.int32(0))
+  expected = parts['absolute_error'] + 0.1 * parts['information']
+  np.testing.assert_allclose(value, expected, rtol=1e-6)
+  assert parts['information'] > 1e-4
+  # By the step and nothing else.
+  errors = [float(loss(jnp.int32(s))[1]['absolute_error']) for s in (0, 1, 2)]
+  assert errors[0] == float(parts['absolute_error'])
+  assert len(set(errors)) > 1
