@@ -31,10 +31,11 @@ def quick(config: ml_collections.ConfigDict) -> None:
   """A small network: the published one takes seconds a step."""
   fields.quick(config)
   config.model.channels = 12
-  config.model.depths = (2,)
+  config.model.depths = (1,)
   config.model.window = 4
   config.model.filter_size = 3
-  config.optimizer.learning_rate = 2e-3
+  config.optimizer.learning_rate = 5e-3
+  config.ema_decay = 0.0
 
 
 VARIANTS = {'quick': quick}

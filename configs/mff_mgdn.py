@@ -33,9 +33,10 @@ def quick(config: ml_collections.ConfigDict) -> None:
   """A small network: the published one takes seconds a step."""
   fields.quick(config)
   config.model.channels = 12
-  config.model.depths = (2,)
+  config.model.depths = (1,)
   config.model.filter_size = 3
-  config.optimizer.learning_rate = 2e-3
+  config.optimizer.learning_rate = 5e-3
+  config.ema_decay = 0.0
 
 
 def long(config: ml_collections.ConfigDict) -> None:

@@ -20,6 +20,7 @@ from fusionjax.training import run as run_lib
 _FOLDER = Path(__file__).resolve().parents[1] / 'configs'
 _FILES = sorted(_FOLDER.glob('*.py'))
 _FFMEF = sorted(_FOLDER.glob('*_ffmef.py'))
+_MGDN = sorted(_FOLDER.glob('*_mgdn.py'))
 _CSC = sorted(_FOLDER.glob('*_csc.py'))
 
 
@@ -46,6 +47,8 @@ def test_there_are_configs():
     'ivf_csc',
     'mef_csc',
     'msf_csc',
+    'mff_mgdn',
+    'mef_mgdn',
   }
 
 
@@ -249,3 +252,29 @@ def test_cubes_of_other_channels():
   run = run_lib.open_run(config)
   assert run.module.bands == 31 and run.module.guide_channels == 3
   assert run.source.read(0).sources[0].shape[-1] == 31
+
+
+@pytest.mark.parametrize('path', _MGDN, ids=lambda path: path.stem)
+def test_networks_of_mgdn_are_the_published_ones(path):
+  config = _module(path).get_config()
+  method = registry.get_method(config.method)
+  options = method.published_options.get(f'mgdn-{config.task}', {})
+  module = method.module(**config.model.to_dict())
+  assert module.clone(remat=False) == method.module(**options)
+  assert config.optimizer.name == 'adam' and config.loss.information_weight
+
+
+def test_quick_mgdn_trains_to_the_end(tmp_path):
+  config = _module(_FOLDER / 'mff_mgdn.py').get_config('quick')
+  config.mesh.data = 1
+  loop.train(config, tmp_path)
+  with (tmp_path / 'scores.csv').open(newline='') as file:
+    rows = [row for row in csv.DictReader(file) if row['scene'] == 'mean']
+  assert [row['step'] for row in rows] == ['0', '6', '12']
+  assert float(rows[-1]['ssim']) > float(rows[0]['ssim'])
+  # What was trained can be used, without the parameters of the loss.
+  model = load.load_model(tmp_path)
+  assert (model.method, model.task) == ('mgdn', 'mff')
+  assert set(model.variables['params']) == {
+    *('lift1', 'lift2', 'stage0', 'body', 'head')
+  }

@@ -96,7 +96,11 @@ def create_state(
     lambda leaf: leaf.sharding,
     abstract_state(method, module, optimizer, mesh=mesh, **options),
   )
-  return jax.jit(init, out_shardings=shardings)(jax.random.key(seed))
+  # It runs once: for a network of many parameters, optimising the program
+  # takes many times as long as it gains.
+  quickly = {'xla_backend_optimization_level': 0}
+  run = jax.jit(init, out_shardings=shardings, compiler_options=quickly)
+  return run(jax.random.key(seed))
 
 
 def abstract_state(
