@@ -49,6 +49,7 @@ def test_there_are_configs():
     'msf_csc',
     'mff_mgdn',
     'mef_mgdn',
+    'gdsr_mgdn',
   }
 
 
@@ -259,9 +260,31 @@ def test_networks_of_mgdn_are_the_published_ones(path):
   config = _module(path).get_config()
   method = registry.get_method(config.method)
   options = method.published_options.get(f'mgdn-{config.task}', {})
+  if config.task == 'gdsr':
+    wide = _module(path).get_config('x16')
+    assert method.module(**wide.model).channels == 60 and wide.data.ratio == 16
   module = method.module(**config.model.to_dict())
   assert module.clone(remat=False) == method.module(**options)
   assert config.optimizer.name == 'adam' and config.loss.information_weight
+
+
+def test_quick_depth_opens_and_refuses_what_does_not_fit():
+  for name, changes, words in (
+    ('quick', {'data.ratio': 1}, 'data.ratio is 1'),
+    ('x8', {'data.resize': True}, 'data.resize True'),
+    ('quick', {'eval.metrics': ('en',)}, "metric of depth 'en'"),
+    ('quick', {'eval.toolbox': 'mefb'}, "eval.toolbox 'mefb'"),
+  ):
+    config = _module(_FOLDER / 'gdsr_mgdn.py').get_config(name)
+    config.update_from_flattened_dict(changes)
+    with pytest.raises(errors.InputError, match=words):
+      run_lib.open_run(config)
+  run = run_lib.open_run(_module(_FOLDER / 'gdsr_mgdn.py').get_config('quick'))
+  picture = jax.ShapeDtypeStruct((2, 64, 64, 3), np.float32)
+  depth = jax.ShapeDtypeStruct((2, 64, 64, 1), np.float32)
+  batch = {'sources': (picture, depth), 'reference': depth}
+  _, metrics = jax.eval_shape(run.make_step(), run.abstract_state(), batch)
+  assert set(metrics) >= {'loss', 'absolute_error', 'information'}
 
 
 def test_quick_mgdn_trains_to_the_end(tmp_path):

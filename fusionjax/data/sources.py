@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fusionjax.data import cache, folder, images, synthetic, wald
+from fusionjax.data import cache, depth, folder, images, synthetic, wald
 from fusionjax.data.scenes import Example, Found, Scene
 from fusionjax.errors import InputError
 from fusionjax.methods import registry
@@ -223,13 +223,20 @@ def open_source(
   if not roots:
     source = _open_synthetic(options, task=task, seed=seed, split=split)
     return _singled(source, options, split)
+  row = registry.get_task(task)
+  if row.depth and roots[0].suffix.lower() == '.mat':
+    return depth.NYUSource(roots[0], split=split, **_depth_options(options))
   found = folder.find_scenes(roots, task=task)
   scenes = _part(found, split, holdout=float(options['holdout']))
   name = '+'.join(root.name for root in roots)
   description = f'{found.describe()}\n  {split}: {len(scenes)} scenes'
-  if registry.get_task(task).guided:
+  if row.guided:
     return wald.CubeSource(
       scenes, name=name, description=description, **_wald_options(options)
+    )
+  if row.depth:
+    return depth.DepthSource(
+      scenes, name=name, description=description, **_depth_options(options)
     )
   for scene in scenes:
     if len(scene.sources) < sources and not options['repeat']:
@@ -238,14 +245,13 @@ def open_source(
         f'data.sources is {sources}. Lower it, set data.repeat, or take the '
         'scene out.'
       )
-  ordered = registry.get_task(task).ordered
   brackets = task == 'mef'
   source = FolderSource(
     scenes,
     name=name,
     description=description,
     by_brightness=brackets and split == 'train',
-    limit=None if split == 'train' or ordered else sources,
+    limit=None if split == 'train' or row.ordered else sources,
     cache_bytes=int(options['cache_bytes']),
   )
   return _singled(source, options, split)
@@ -256,6 +262,13 @@ def _singled(source: Source, options: Mapping[str, Any], split: str) -> Source:
   if options['singles'] and split == 'train':
     return SinglesSource(source, images=int(options['sources']))
   return source
+
+
+def _depth_options(options: Mapping[str, Any]) -> dict[str, Any]:
+  return {
+    'ratio': int(options['ratio']),
+    'cache_bytes': int(options['cache_bytes']),
+  }
 
 
 def _wald_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -313,6 +326,13 @@ def _open_synthetic(
       bands=int(options['bands']),
       guide_channels=int(options['guide_channels']),
       **_wald_options(options),
+    )
+  if registry.get_task(task).depth:
+    return depth.SyntheticDepth(
+      length=length,
+      seed=seed,
+      split='train' if split == 'train' else 'test',
+      **_depth_options(options),
     )
   return synthetic.SyntheticSource(
     task,

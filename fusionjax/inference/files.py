@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionjax.data import cubes
+from fusionjax.data import depth as depth_lib
 from fusionjax.data import images as images_lib
 from fusionjax.data.folder import find_scenes
 from fusionjax.errors import InputError
@@ -25,12 +26,14 @@ class Job:
     sources: its files, in the order of the task.
     output: the file to write.
     guided: whether the sources are files of a cube and a guide.
+    depth: whether they are a colour picture and a depth map.
   """
 
   name: str
   sources: tuple[Path, ...]
   output: Path
   guided: bool = False
+  depth: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +155,9 @@ def _run(
     parts = [bands, [guide]] if guide else [bands]
     arrays = [cubes.read_cubes(paths) for paths in parts]
     names = [str(paths[0]) for paths in parts]
+  elif job.depth:
+    colour, depth = job.sources
+    arrays = [images_lib.read_image(colour), depth_lib.read_depth(depth)]
   else:
     arrays = [images_lib.read_image(path) for path in job.sources]
   fused = model.fuse(arrays, names=names, **options)
@@ -163,7 +169,8 @@ def _plan_files(
   paths: list[Path], output: Path, *, task: str, overwrite: bool
 ) -> Plan:
   """Plans one scene of given files."""
-  guided = registry.get_task(task).guided
+  row = registry.get_task(task)
+  guided = row.guided
   # A cube may lie in several files.
   check_count(min(len(paths), 2) if guided else len(paths), task=task)
   if output.is_dir():
@@ -178,12 +185,13 @@ def _plan_files(
     raise InputError(
       f'{output} exists already. Give another name, or --overwrite.'
     )
-  if not guided:
+  if not row.measures:
     # From the headers: a wrong size is said before a model is loaded.
     check_sizes(
       [images_lib.image_size(path) for path in paths], [str(p) for p in paths]
     )
-  return Plan((Job(output.stem, tuple(paths), output, guided),))
+  job = Job(output.stem, tuple(paths), output, guided, row.depth)
+  return Plan((job,))
 
 
 def _plan_folders(
@@ -204,7 +212,7 @@ def _plan_folders(
         ' take fused images for sources. Give a folder elsewhere.'
       )
   found = find_scenes(folders, task=task)
-  guided = registry.get_task(task).guided
+  row = registry.get_task(task)
   names = [scene.name.casefold() for scene in found.scenes]
   # Only scenes of two splits may share a name: then each split has a folder.
   doubled = len(set(names)) < len(names)
@@ -212,7 +220,7 @@ def _plan_folders(
   for scene in found.scenes:
     target = output / scene.split if doubled else output
     path = target / f'{scene.name}{suffix}'
-    job = Job(scene.name, scene.sources, path, guided)
+    job = Job(scene.name, scene.sources, path, row.guided, row.depth)
     _check_no_source(job.output, scene.sources)
     jobs.append(job)
   _check_distinct(jobs)

@@ -21,12 +21,20 @@ class Task:
     ordered: whether the order of the sources has a meaning.
     guided: whether the first source is a cube of any number of bands, perhaps
       in several files, that gets the resolution of the last one.
+    depth: whether the last source is a depth map in a unit of its own, which
+      gets the resolution of the first one, a colour picture.
   """
 
   title: str
   sources: tuple[str, ...]
   ordered: bool
   guided: bool = False
+  depth: bool = False
+
+  @property
+  def measures(self) -> bool:
+    """Whether the result is made of measured values, and is no picture."""
+    return self.guided or self.depth
 
   @property
   def min_sources(self) -> int:
@@ -44,6 +52,12 @@ TASKS: dict[str, Task] = {
   'mff': Task('multi-focus', ('near', 'far', '...'), ordered=False),
   'ivf': Task('infrared-visible', ('infrared', 'visible'), ordered=True),
   'msf': Task('multi-spectral', ('cube', 'guide'), ordered=True, guided=True),
+  'gdsr': Task(
+    'guided depth super-resolution',
+    ('colour', 'depth'),
+    ordered=True,
+    depth=True,
+  ),
 }
 
 # Method -> the file that binds it. Imported when used: a listing is instant.
@@ -53,6 +67,7 @@ METHODS: dict[str, str] = {
   'csc_mefn': 'fusionjax.methods.csc_mefn',
   'csc_msfn': 'fusionjax.methods.csc_msfn',
   'mgdn': 'fusionjax.methods.mgdn',
+  'mgdn_depth': 'fusionjax.methods.mgdn_depth',
 }
 
 # Weights that ship: model -> (method, task).
@@ -65,6 +80,9 @@ MODELS: dict[str, tuple[str, str]] = {
   'csc_msfn-msf': ('csc_msfn', 'msf'),
   'mgdn-mff': ('mgdn', 'mff'),
   'mgdn-mef': ('mgdn', 'mef'),
+  'mgdn-gdsr-x4': ('mgdn_depth', 'gdsr'),
+  'mgdn-gdsr-x8': ('mgdn_depth', 'gdsr'),
+  'mgdn-gdsr-x16': ('mgdn_depth', 'gdsr'),
 }
 
 

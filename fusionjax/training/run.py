@@ -264,6 +264,9 @@ def _abstract_batch(
     *_, cube, guide = base.example_shapes(method, module, task)
     sources = (image(cube[-1], data['ratio']), image(guide[-1]))
     return {'sources': sources, 'reference': image(cube[-1]), 'step': step}
+  if registry.get_task(task).depth:
+    sources = (image(3), image(1))
+    return {'sources': sources, 'reference': image(1), 'step': step}
   count = 1 if data['singles'] else data['sources']
   return {
     'sources': (image(3),) * count,

@@ -149,6 +149,10 @@ def test_other_networks_load_by_their_names(reference: Path) -> None:
   assert model.module == models.MGDN(**MULTI_EXPOSURE)
   with pytest.raises(InputError, match=r'of another shape: .*expected'):
     load_model(path, like='mgdn-mff')
+  path = path.with_name('mgdn_gdsr_x4x8.npz')
+  model = load_model(path, like='mgdn-gdsr-x8')
+  assert (model.method, model.task) == ('mgdn_depth', 'gdsr')
+  assert model.module == models.MGDNDepth()
 
 
 def test_checkpoint_of_another_network_is_refused(reference: Path) -> None:
