@@ -296,7 +296,7 @@ def _problem(
   for path in every:
     if known[path].problem:
       return path, known[path].problem
-  if task is None or task.measures:
+  if task is None or task.guided or task.depth:
     return None
   most = task.max_sources
   if len(paths) < task.min_sources or (most and len(paths) > most):

@@ -7,7 +7,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fusionjax.data import cache, depth, folder, images, synthetic, wald
+from fusionjax.data import (
+  cache,
+  depth,
+  folder,
+  images,
+  radiance,
+  synthetic,
+  wald,
+)
 from fusionjax.data.scenes import Example, Found, Scene
 from fusionjax.errors import InputError
 from fusionjax.methods import registry
@@ -238,6 +246,13 @@ def open_source(
     return depth.DepthSource(
       scenes, name=name, description=description, **_depth_options(options)
     )
+  if row.radiance:
+    return radiance.RadianceSource(
+      scenes,
+      name=name,
+      description=description,
+      cache_bytes=int(options['cache_bytes']),
+    )
   for scene in scenes:
     if len(scene.sources) < sources and not options['repeat']:
       raise InputError(
@@ -333,6 +348,13 @@ def _open_synthetic(
       seed=seed,
       split='train' if split == 'train' else 'test',
       **_depth_options(options),
+    )
+  if registry.get_task(task).radiance:
+    return radiance.SyntheticRadiance(
+      length=length,
+      seed=seed,
+      split='train' if split == 'train' else 'test',
+      cache_bytes=int(options['cache_bytes']),
     )
   return synthetic.SyntheticSource(
     task,

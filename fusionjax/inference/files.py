@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
+
 from fusionjax.data import cubes
 from fusionjax.data import depth as depth_lib
 from fusionjax.data import images as images_lib
@@ -15,6 +18,7 @@ from fusionjax.inference import writing
 from fusionjax.inference.checks import check_count, check_sizes
 from fusionjax.inference.model import FusionModel
 from fusionjax.methods import registry
+from fusionjax.ops import tone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Job:
     output: the file to write.
     guided: whether the sources are files of a cube and a guide.
     depth: whether they are a colour picture and a depth map.
+    radiance: whether they are exposures: then the result is tone-mapped where
+      the file holds pictures and no radiance.
   """
 
   name: str
@@ -34,6 +40,7 @@ class Job:
   output: Path
   guided: bool = False
   depth: bool = False
+  radiance: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,6 +168,8 @@ def _run(
   else:
     arrays = [images_lib.read_image(path) for path in job.sources]
   fused = model.fuse(arrays, names=names, **options)
+  if job.radiance and job.output.suffix.lower() not in writing.LINEAR_SUFFIXES:
+    fused = np.asarray(tone.mu_law(jnp.asarray(fused)))
   writing.write_image(job.output, fused)
   return fused.shape[0], fused.shape[1]
 
@@ -185,12 +194,12 @@ def _plan_files(
     raise InputError(
       f'{output} exists already. Give another name, or --overwrite.'
     )
-  if not row.measures:
+  if not (row.guided or row.depth):
     # From the headers: a wrong size is said before a model is loaded.
     check_sizes(
       [images_lib.image_size(path) for path in paths], [str(p) for p in paths]
     )
-  job = Job(output.stem, tuple(paths), output, guided, row.depth)
+  job = Job(output.stem, tuple(paths), output, guided, row.depth, row.radiance)
   return Plan((job,))
 
 
@@ -220,7 +229,8 @@ def _plan_folders(
   for scene in found.scenes:
     target = output / scene.split if doubled else output
     path = target / f'{scene.name}{suffix}'
-    job = Job(scene.name, scene.sources, path, row.guided, row.depth)
+    kinds = (row.guided, row.depth, row.radiance)
+    job = Job(scene.name, scene.sources, path, *kinds)
     _check_no_source(job.output, scene.sources)
     jobs.append(job)
   _check_distinct(jobs)

@@ -12,6 +12,7 @@ import numpy as np
 
 from fusionjax.errors import InputError
 from fusionjax.inference import depth as depth_door
+from fusionjax.inference import exposures as exposures_door
 from fusionjax.inference import guided
 from fusionjax.inference.checks import check_images, is_grey
 from fusionjax.methods import base, registry
@@ -77,20 +78,32 @@ class FusionModel:
         picture and a depth map [h, w], uint8, uint16 or float in any unit.
       names: what errors call the images; `image 1`, `image 2` by default.
       **options: options of the method, such as `color='visible'` of
-        CSC-IVFN; see `Method.fuse_options`.
+        CSC-IVFN; see `Method.fuse_options`. For `hdr` also `exposures`, of
+        the images in EV; without, the darkest has -2 and the brightest 2.
 
     Returns:
       The fused image: [h, w, 3], or grey like the images if all of them are
       grey. It has the dtype of the first image, or of the last where the
       order of the sources has a meaning (the visible one of a pair). For
       `msf` the cube at the size of its guide, for `gdsr` the depth map at the
-      size of the picture, in its unit and dtype.
+      size of the picture, in its unit and dtype; for `hdr` linear radiance
+      [h, w, 3] float32, 1 being white in the middle exposure.
 
     Raises:
       InputError: if the images are no such images, or an option is unknown.
     """
-    chosen = self.check_options(options)
     task = registry.get_task(self.task)
+    if task.radiance:
+      stops = options.pop('exposures', None)
+      six = exposures_door.check_exposures(
+        images, stops, task=self.task, names=names
+      )
+      chosen = self.check_options(options)
+      merged = self._fuse(
+        self.variables, six, dtype=six[0].dtype, options=chosen
+      )
+      return np.asarray(merged)
+    chosen = self.check_options(options)
     if task.depth:
       return self._fuse_depth(images, names=names, options=chosen)
     if task.guided:

@@ -23,6 +23,8 @@ class Task:
       in several files, that gets the resolution of the last one.
     depth: whether the last source is a depth map in a unit of its own, which
       gets the resolution of the first one, a colour picture.
+    radiance: whether sources are exposures, and the result is the radiance
+      that they were taken of.
   """
 
   title: str
@@ -30,11 +32,12 @@ class Task:
   ordered: bool
   guided: bool = False
   depth: bool = False
+  radiance: bool = False
 
   @property
   def measures(self) -> bool:
     """Whether the result is made of measured values, and is no picture."""
-    return self.guided or self.depth
+    return self.guided or self.depth or self.radiance
 
   @property
   def min_sources(self) -> int:
@@ -52,6 +55,12 @@ TASKS: dict[str, Task] = {
   'mff': Task('multi-focus', ('near', 'far', '...'), ordered=False),
   'ivf': Task('infrared-visible', ('infrared', 'visible'), ordered=True),
   'msf': Task('multi-spectral', ('cube', 'guide'), ordered=True, guided=True),
+  'hdr': Task(
+    'HDR',
+    ('under', 'middle', 'over'),
+    ordered=True,
+    radiance=True,
+  ),
   'gdsr': Task(
     'guided depth super-resolution',
     ('colour', 'depth'),
@@ -68,6 +77,7 @@ METHODS: dict[str, str] = {
   'csc_msfn': 'fusionjax.methods.csc_msfn',
   'mgdn': 'fusionjax.methods.mgdn',
   'mgdn_depth': 'fusionjax.methods.mgdn_depth',
+  'mgdn_deghost': 'fusionjax.methods.mgdn_deghost',
 }
 
 # Weights that ship: model -> (method, task).
@@ -80,6 +90,7 @@ MODELS: dict[str, tuple[str, str]] = {
   'csc_msfn-msf': ('csc_msfn', 'msf'),
   'mgdn-mff': ('mgdn', 'mff'),
   'mgdn-mef': ('mgdn', 'mef'),
+  'mgdn-hdr': ('mgdn_deghost', 'hdr'),
   'mgdn-gdsr-x4': ('mgdn_depth', 'gdsr'),
   'mgdn-gdsr-x8': ('mgdn_depth', 'gdsr'),
   'mgdn-gdsr-x16': ('mgdn_depth', 'gdsr'),

@@ -265,8 +265,11 @@ def _abstract_batch(
     sources = (image(cube[-1], data['ratio']), image(guide[-1]))
     return {'sources': sources, 'reference': image(cube[-1]), 'step': step}
   if registry.get_task(task).depth:
-    sources = (image(3), image(1))
-    return {'sources': sources, 'reference': image(1), 'step': step}
+    pair = (image(3), image(1))
+    return {'sources': pair, 'reference': image(1), 'step': step}
+  if registry.get_task(task).radiance:
+    exposures = (image(6),) * 3
+    return {'sources': exposures, 'reference': image(3), 'step': step}
   count = 1 if data['singles'] else data['sources']
   return {
     'sources': (image(3),) * count,
