@@ -50,6 +50,7 @@ def test_there_are_configs():
     'mff_mgdn',
     'mef_mgdn',
     'gdsr_mgdn',
+    'hdr_mgdn',
   }
 
 
@@ -285,6 +286,20 @@ def test_quick_depth_opens_and_refuses_what_does_not_fit():
   batch = {'sources': (picture, depth), 'reference': depth}
   _, metrics = jax.eval_shape(run.make_step(), run.abstract_state(), batch)
   assert set(metrics) >= {'loss', 'absolute_error', 'information'}
+
+
+def test_quick_deghosting_opens():
+  config = _module(_FOLDER / 'hdr_mgdn.py').get_config('quick')
+  run = run_lib.open_run(config)
+  six = jax.ShapeDtypeStruct((2, 64, 64, 6), np.float32)
+  truth = jax.ShapeDtypeStruct((2, 64, 64, 3), np.float32)
+  batch = {'sources': (six,) * 3, 'reference': truth}
+  _, metrics = jax.eval_shape(run.make_step(), run.abstract_state(), batch)
+  assert set(metrics) >= {'loss', 'mu_law_error', 'information'}
+  with config.unlocked():
+    config.data.resize = True
+  with pytest.raises(errors.InputError, match=r'data\.resize is on'):
+    run_lib.open_run(config)
 
 
 def test_quick_mgdn_trains_to_the_end(tmp_path):

@@ -153,6 +153,9 @@ def test_other_networks_load_by_their_names(reference: Path) -> None:
   model = load_model(path, like='mgdn-gdsr-x8')
   assert (model.method, model.task) == ('mgdn_depth', 'gdsr')
   assert model.module == models.MGDNDepth()
+  path = path.with_name('mgdn_deghost.npz')
+  model = load_model(path, like='mgdn-hdr')
+  assert (model.method, model.task) == ('mgdn_deghost', 'hdr')
 
 
 def test_checkpoint_of_another_network_is_refused(reference: Path) -> None:
