@@ -61,7 +61,7 @@ def test_errors():
 
 def test_list_models():
   assert fj.list_models() == tuple(sorted(registry.MODELS))
-  assert fj.list_models(task='mff') == ('ffmef-mff',)
+  assert fj.list_models(task='mff') == ('ffmef-mff', 'mgdn-mff')
   with pytest.raises(fj.InputError, match='Unknown task'):
     fj.list_models(task='x')
 

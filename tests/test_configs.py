@@ -20,6 +20,7 @@ from fusionjax.training import run as run_lib
 _FOLDER = Path(__file__).resolve().parents[1] / 'configs'
 _FILES = sorted(_FOLDER.glob('*.py'))
 _FFMEF = sorted(_FOLDER.glob('*_ffmef.py'))
+_MGDN = sorted(_FOLDER.glob('*_mgdn.py'))
 _CSC = sorted(_FOLDER.glob('*_csc.py'))
 _FMM = sorted(_FOLDER.glob('*_fmm.py'))
 
@@ -50,6 +51,10 @@ def test_there_are_configs():
     'ivf_fmm',
     'medical_fmm',
     'mff_fmm',
+    'mff_mgdn',
+    'mef_mgdn',
+    'gdsr_mgdn',
+    'hdr_mgdn',
   }
 
 
@@ -280,4 +285,66 @@ def test_recipe_of_fmm(path):
     'selection': 'variance',
     'size': 11,
     'window': 'uniform',
+  }
+
+
+@pytest.mark.parametrize('path', _MGDN, ids=lambda path: path.stem)
+def test_networks_of_mgdn_are_the_published_ones(path):
+  config = _module(path).get_config()
+  method = registry.get_method(config.method)
+  options = method.published_options.get(f'mgdn-{config.task}', {})
+  if config.task == 'gdsr':
+    wide = _module(path).get_config('x16')
+    assert method.module(**wide.model).channels == 60 and wide.data.ratio == 16
+  module = method.module(**config.model.to_dict())
+  assert module.clone(remat=False) == method.module(**options)
+  assert config.optimizer.name == 'adam' and config.loss.information_weight
+
+
+def test_quick_depth_opens_and_refuses_what_does_not_fit():
+  for name, changes, words in (
+    ('quick', {'data.ratio': 1}, 'data.ratio is 1'),
+    ('x8', {'data.resize': True}, 'data.resize True'),
+    ('quick', {'eval.metrics': ('en',)}, "metric of depth 'en'"),
+    ('quick', {'eval.toolbox': 'mefb'}, "eval.toolbox 'mefb'"),
+  ):
+    config = _module(_FOLDER / 'gdsr_mgdn.py').get_config(name)
+    config.update_from_flattened_dict(changes)
+    with pytest.raises(errors.InputError, match=words):
+      run_lib.open_run(config)
+  run = run_lib.open_run(_module(_FOLDER / 'gdsr_mgdn.py').get_config('quick'))
+  picture = jax.ShapeDtypeStruct((2, 64, 64, 3), np.float32)
+  depth = jax.ShapeDtypeStruct((2, 64, 64, 1), np.float32)
+  batch = {'sources': (picture, depth), 'reference': depth}
+  _, metrics = jax.eval_shape(run.make_step(), run.abstract_state(), batch)
+  assert set(metrics) >= {'loss', 'absolute_error', 'information'}
+
+
+def test_quick_deghosting_opens():
+  config = _module(_FOLDER / 'hdr_mgdn.py').get_config('quick')
+  run = run_lib.open_run(config)
+  six = jax.ShapeDtypeStruct((2, 64, 64, 6), np.float32)
+  truth = jax.ShapeDtypeStruct((2, 64, 64, 3), np.float32)
+  batch = {'sources': (six,) * 3, 'reference': truth}
+  _, metrics = jax.eval_shape(run.make_step(), run.abstract_state(), batch)
+  assert set(metrics) >= {'loss', 'mu_law_error', 'information'}
+  with config.unlocked():
+    config.data.resize = True
+  with pytest.raises(errors.InputError, match=r'data\.resize is on'):
+    run_lib.open_run(config)
+
+
+def test_quick_mgdn_trains_to_the_end(tmp_path):
+  config = _module(_FOLDER / 'mff_mgdn.py').get_config('quick')
+  config.mesh.data = 1
+  loop.train(config, tmp_path)
+  with (tmp_path / 'scores.csv').open(newline='') as file:
+    rows = [row for row in csv.DictReader(file) if row['scene'] == 'mean']
+  assert [row['step'] for row in rows] == ['0', '6', '12']
+  assert float(rows[-1]['ssim']) > float(rows[0]['ssim'])
+  # What was trained can be used, without the parameters of the loss.
+  model = load.load_model(tmp_path)
+  assert (model.method, model.task) == ('mgdn', 'mff')
+  assert set(model.variables['params']) == {
+    *('lift1', 'lift2', 'stage0', 'body', 'head')
   }

@@ -63,6 +63,12 @@ def add(commands: 'Commands') -> None:
     ' published (default: yes)',
   )
   parser.add_argument(
+    '--exposures',
+    metavar='EV,EV,EV',
+    help='of the three images for mgdn-hdr, in EV, such as --exposures=-2,0,2'
+    ' (default: these, from the darkest image to the brightest)',
+  )
+  parser.add_argument(
     '--overwrite', action='store_true', help='replace files that exist'
   )
   parser.set_defaults(run=run)
@@ -84,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
   given = {'color': args.color, 'stretch': args.stretch}
   options = {name: value for name, value in given.items() if value is not None}
   model.check_options(options)
+  if args.exposures is not None:
+    options['exposures'] = _numbers(args.exposures)
   plan = files.plan_jobs(
     args.inputs,
     args.output,
@@ -109,6 +117,18 @@ def run(args: argparse.Namespace) -> int:
       f' {counts["failed"]} failed'
     )
   return console.SOME_FAILED if counts['failed'] else console.DONE
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+  """Reads numbers between commas."""
+  from fusionjax.errors import InputError
+
+  try:
+    return tuple(float(word) for word in text.split(','))
+  except ValueError as error:
+    raise InputError(
+      f'--exposures is {text!r}. Give three numbers, such as -2,0,2.'
+    ) from error
 
 
 def _report(outcome: 'Outcome', model: str) -> None:

@@ -257,7 +257,7 @@ def _finish(
 def _header(path: Path, task: registry.Task | None) -> headers.Header:
   """Reads a header; what is no picture may still be a cube."""
   header = headers.read_header(path)
-  cube = task is not None and task.guided
+  cube = task is not None and task.measures
   return headers.Header() if cube and header.problem else header
 
 
@@ -296,7 +296,7 @@ def _problem(
   for path in every:
     if known[path].problem:
       return path, known[path].problem
-  if task is None or task.guided:
+  if task is None or task.guided or task.depth:
     return None
   most = task.max_sources
   if len(paths) < task.min_sources or (most and len(paths) > most):

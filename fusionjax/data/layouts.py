@@ -84,8 +84,13 @@ def list_folder(folder: Path) -> Listing:
 
 
 def scene_folders(folders: Sequence[Path]) -> Layout:
-  """Reads a folder per scene: every image in it is one of its sources."""
+  """Reads a folder per scene: every image in it is one of its sources.
+
+  A folder of references (`Label`) may lie among them, with one for each scene
+  whose name is that of the scene's folder, as in SICE.
+  """
   layout = Layout('a folder per scene', [], [])
+  folders, references = _apart(folders)
   for folder in folders:
     listing = list_folder(folder)
     layout.left_out += [(path, 'not an image') for path in listing.others]
@@ -96,8 +101,28 @@ def scene_folders(folders: Sequence[Path]) -> Layout:
       why = f'{count} images, more than one scene has'
       layout.left_out.append((folder, why))
     else:
-      layout.drafts.append(Draft(folder.name, stack(listing.images)))
+      items = stack(listing.images)
+      wanted = references.pop(folder.name.casefold(), None)
+      if wanted and naming.REFERENCE not in [item.role for item in items]:
+        extra = Item(wanted, naming.REFERENCE, wanted.parent.name)
+        items = (*items, extra)
+      layout.drafts.append(Draft(folder.name, items))
+  layout.left_out += [
+    (path, 'a reference of no scene') for path in references.values()
+  ]
   return layout
+
+
+def _apart(
+  folders: Sequence[Path],
+) -> tuple[list[Path], dict[str, Path]]:
+  """Takes a folder of references from those of scenes, its files by name."""
+  names = {folder.name.casefold() for folder in folders}
+  for folder in folders:
+    files = {path.stem.casefold(): path for path in list_folder(folder).images}
+    if naming.role_of(folder.name) == naming.REFERENCE and names & set(files):
+      return [other for other in folders if other != folder], files
+  return list(folders), {}
 
 
 def stack(paths: Sequence[Path]) -> tuple[Item, ...]:

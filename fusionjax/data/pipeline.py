@@ -141,6 +141,17 @@ def check_options(
         f'data.size is {height}x{width}, no multiple of data.ratio {ratio}. '
         'Set it to one.'
       )
+  if registry.get_task(task).depth and (
+    int(options['ratio']) < 2 or options['resize']
+  ):
+    raise InputError(
+      f'data.ratio is {options["ratio"]} and data.resize {options["resize"]}. '
+      'Give a ratio of 2 or more, and switch resizing off: depth has edges.'
+    )
+  if registry.get_task(task).radiance and options['resize']:
+    raise InputError(
+      'data.resize is on, and radiance would be cut at 1. Switch it off.'
+    )
   if options['swap'] and registry.get_task(task).ordered:
     raise InputError(
       f'data.swap is on, but the sources of {task} have an order: '

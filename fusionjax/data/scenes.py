@@ -45,12 +45,15 @@ class Example:
       from `read`, [h, w] or [h, w, 3] as stored from `read_raw`.
     reference: the wanted result, of the same kind, or None.
     cubes: whether images are [h, w, bands] of any number of bands.
+    limits: of a depth map the depths, in the unit of its file, that 0 and 1 of
+      the reference stand for.
   """
 
   name: str
   sources: tuple[np.ndarray, ...]
   reference: np.ndarray | None = None
   cubes: bool = False
+  limits: tuple[float, float] = (0.0, 1.0)
 
   def to_unit(self) -> 'Example':
     """Converts all images to float32 in [0, 1], those of no cubes to RGB."""

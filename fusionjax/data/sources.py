@@ -3,12 +3,21 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from fusionjax.data import cache, folder, images, synthetic, wald
+from fusionjax.data import (
+  cache,
+  depth,
+  folder,
+  images,
+  radiance,
+  synthetic,
+  wald,
+)
 from fusionjax.data.scenes import Example, Found, Scene
+from fusionjax.data.singles import SinglesSource, Source
 from fusionjax.errors import InputError
 from fusionjax.methods import registry
 
@@ -35,25 +44,6 @@ DEFAULTS: dict[str, Any] = {
   'shuffle': True,
   'cache_bytes': cache.DEFAULT_BYTES,
 }
-
-
-class Source(Protocol):
-  """Scenes by index.
-
-  A source may also offer `read_raw(index)`, which gives the images with the
-  values of their files; the input pipeline then converts the crop alone.
-  """
-
-  name: str
-
-  def __len__(self) -> int:
-    """The number of scenes."""
-
-  def describe(self) -> str:
-    """What it holds, in a few lines."""
-
-  def read(self, index: int) -> Example:
-    """Reads a scene: [h, w, 3] float32 RGB in [0, 1] per source."""
 
 
 class FolderSource:
@@ -132,43 +122,6 @@ class FolderSource:
     return Example(scene.name, tuple(arrays), reference)
 
 
-class SinglesSource:
-  """The pictures of scenes, each as a scene of its own."""
-
-  def __init__(self, source: Source, *, images: int):
-    """Takes a source apart.
-
-    Args:
-      source: scenes.
-      images: how many pictures of each are taken, the first ones.
-    """
-    self.name = source.name
-    self._source = source
-    self._images = images
-    self._read_raw = getattr(source, 'read_raw', source.read)
-
-  def __len__(self) -> int:
-    return self._images * len(self._source)
-
-  def describe(self) -> str:
-    """Says what the scenes are."""
-    return (
-      f'{self._source.describe()}\n  each picture by itself: {len(self)} in all'
-    )
-
-  def read_raw(self, index: int) -> Example:
-    """Reads a picture with the values of its file."""
-    return self._one(self._read_raw(index // self._images), index)
-
-  def read(self, index: int) -> Example:
-    """Reads a picture: [h, w, 3] float32 RGB in [0, 1]."""
-    return self.read_raw(index).to_unit()
-
-  def _one(self, scene: Example, index: int) -> Example:
-    number = index % self._images
-    return Example(f'{scene.name} {number + 1}', (scene.sources[number],))
-
-
 def _brightness(image: np.ndarray) -> float:
   """The mean in units of the largest value, whatever the bit depth."""
   mean = float(image.mean(dtype=np.float64))
@@ -223,13 +176,27 @@ def open_source(
   if not roots:
     source = _open_synthetic(options, task=task, seed=seed, split=split)
     return _singled(source, options, split)
+  row = registry.get_task(task)
+  if row.depth and roots[0].suffix.lower() == '.mat':
+    return depth.NYUSource(roots[0], split=split, **_depth_options(options))
   found = folder.find_scenes(roots, task=task)
   scenes = _part(found, split, holdout=float(options['holdout']))
   name = '+'.join(root.name for root in roots)
   description = f'{found.describe()}\n  {split}: {len(scenes)} scenes'
-  if registry.get_task(task).guided:
+  if row.guided:
     return wald.CubeSource(
       scenes, name=name, description=description, **_wald_options(options)
+    )
+  if row.depth:
+    return depth.DepthSource(
+      scenes, name=name, description=description, **_depth_options(options)
+    )
+  if row.radiance:
+    return radiance.RadianceSource(
+      scenes,
+      name=name,
+      description=description,
+      cache_bytes=int(options['cache_bytes']),
     )
   for scene in scenes:
     if len(scene.sources) < sources and not options['repeat']:
@@ -238,14 +205,13 @@ def open_source(
         f'data.sources is {sources}. Lower it, set data.repeat, or take the '
         'scene out.'
       )
-  ordered = registry.get_task(task).ordered
   brackets = task == 'mef'
   source = FolderSource(
     scenes,
     name=name,
     description=description,
     by_brightness=brackets and split == 'train',
-    limit=None if split == 'train' or ordered else sources,
+    limit=None if split == 'train' or row.ordered else sources,
     cache_bytes=int(options['cache_bytes']),
   )
   return _singled(source, options, split)
@@ -256,6 +222,13 @@ def _singled(source: Source, options: Mapping[str, Any], split: str) -> Source:
   if options['singles'] and split == 'train':
     return SinglesSource(source, images=int(options['sources']))
   return source
+
+
+def _depth_options(options: Mapping[str, Any]) -> dict[str, Any]:
+  return {
+    'ratio': int(options['ratio']),
+    'cache_bytes': int(options['cache_bytes']),
+  }
 
 
 def _wald_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -313,6 +286,20 @@ def _open_synthetic(
       bands=int(options['bands']),
       guide_channels=int(options['guide_channels']),
       **_wald_options(options),
+    )
+  if registry.get_task(task).depth:
+    return depth.SyntheticDepth(
+      length=length,
+      seed=seed,
+      split='train' if split == 'train' else 'test',
+      **_depth_options(options),
+    )
+  if registry.get_task(task).radiance:
+    return radiance.SyntheticRadiance(
+      length=length,
+      seed=seed,
+      split='train' if split == 'train' else 'test',
+      cache_bytes=int(options['cache_bytes']),
     )
   return synthetic.SyntheticSource(
     task,

@@ -46,20 +46,20 @@ def multi_exposure(
     Exposures, dark to bright, [h, w, 3] uint8; and no reference: a tone
     mapping would be a taste, not a truth.
   """
-  radiance = _radiance(rng, split)
-  median = float(np.median(radiance[::4, ::4, 1]))
-  radiance *= 0.18 / max(median, 1e-3)
+  scene = radiance(rng, split)
+  median = float(np.median(scene[::4, ::4, 1]))
+  scene *= 0.18 / max(median, 1e-3)
   half = rng.uniform(1.3, 3.2)
   stops = np.linspace(-half, half, count) + rng.uniform(-0.5, 0.5)
   response = _response(rng.uniform(1.8, 2.6))
   shot, read = rng.uniform(1e-4, 1e-3), rng.uniform(1e-4, 1.5e-3)
   exposures = [
-    _expose(rng, radiance, 2.0**stop, response, shot, read) for stop in stops
+    _expose(rng, scene, 2.0**stop, response, shot, read) for stop in stops
   ]
   return exposures, None
 
 
-def _radiance(rng: np.random.Generator, split: str) -> np.ndarray:
+def radiance(rng: np.random.Generator, split: str) -> np.ndarray:
   """A linear scene, [h, w, 3] float32, about 0 to 1 before the window."""
   inside, outside = textures.choose(rng, split=split)
   scene = _TO_RADIANCE[textures.photo_crop(rng, name=inside, size=SIZE)]

@@ -6,7 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
+
 from fusionjax.data import cubes
+from fusionjax.data import depth as depth_lib
 from fusionjax.data import images as images_lib
 from fusionjax.data.folder import find_scenes
 from fusionjax.errors import InputError
@@ -14,6 +18,7 @@ from fusionjax.inference import writing
 from fusionjax.inference.checks import check_count, check_sizes
 from fusionjax.inference.model import FusionModel
 from fusionjax.methods import registry
+from fusionjax.ops import tone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +30,17 @@ class Job:
     sources: its files, in the order of the task.
     output: the file to write.
     guided: whether the sources are files of a cube and a guide.
+    depth: whether they are a colour picture and a depth map.
+    radiance: whether they are exposures: then the result is tone-mapped where
+      the file holds pictures and no radiance.
   """
 
   name: str
   sources: tuple[Path, ...]
   output: Path
   guided: bool = False
+  depth: bool = False
+  radiance: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,9 +162,14 @@ def _run(
     parts = [bands, [guide]] if guide else [bands]
     arrays = [cubes.read_cubes(paths) for paths in parts]
     names = [str(paths[0]) for paths in parts]
+  elif job.depth:
+    colour, depth = job.sources
+    arrays = [images_lib.read_image(colour), depth_lib.read_depth(depth)]
   else:
     arrays = [images_lib.read_image(path) for path in job.sources]
   fused = model.fuse(arrays, names=names, **options)
+  if job.radiance and job.output.suffix.lower() not in writing.LINEAR_SUFFIXES:
+    fused = np.asarray(tone.mu_law(jnp.asarray(fused)))
   writing.write_image(job.output, fused)
   return fused.shape[0], fused.shape[1]
 
@@ -163,7 +178,8 @@ def _plan_files(
   paths: list[Path], output: Path, *, task: str, overwrite: bool
 ) -> Plan:
   """Plans one scene of given files."""
-  guided = registry.get_task(task).guided
+  row = registry.get_task(task)
+  guided = row.guided
   # A cube may lie in several files.
   check_count(min(len(paths), 2) if guided else len(paths), task=task)
   if output.is_dir():
@@ -178,12 +194,13 @@ def _plan_files(
     raise InputError(
       f'{output} exists already. Give another name, or --overwrite.'
     )
-  if not guided:
+  if not (row.guided or row.depth):
     # From the headers: a wrong size is said before a model is loaded.
     check_sizes(
       [images_lib.image_size(path) for path in paths], [str(p) for p in paths]
     )
-  return Plan((Job(output.stem, tuple(paths), output, guided),))
+  job = Job(output.stem, tuple(paths), output, guided, row.depth, row.radiance)
+  return Plan((job,))
 
 
 def _plan_folders(
@@ -204,7 +221,7 @@ def _plan_folders(
         ' take fused images for sources. Give a folder elsewhere.'
       )
   found = find_scenes(folders, task=task)
-  guided = registry.get_task(task).guided
+  row = registry.get_task(task)
   names = [scene.name.casefold() for scene in found.scenes]
   # Only scenes of two splits may share a name: then each split has a folder.
   doubled = len(set(names)) < len(names)
@@ -212,7 +229,8 @@ def _plan_folders(
   for scene in found.scenes:
     target = output / scene.split if doubled else output
     path = target / f'{scene.name}{suffix}'
-    job = Job(scene.name, scene.sources, path, guided)
+    kinds = (row.guided, row.depth, row.radiance)
+    job = Job(scene.name, scene.sources, path, *kinds)
     _check_no_source(job.output, scene.sources)
     jobs.append(job)
   _check_distinct(jobs)

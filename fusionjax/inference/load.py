@@ -118,7 +118,7 @@ def _from_published(path: Path, like: str) -> FusionModel:
   """Loads a checkpoint with PyTorch's names."""
   method_name, task = registry.get_model(like)
   method = registry.get_method(method_name)
-  module = method.module()
+  module = method.module(**method.published_options.get(like, {}))
   variables = published.load_published(
     path, method=method, module=module, task=task
   )

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from fusionjax.errors import InputError
+from fusionjax.inference import depth as depth_door
+from fusionjax.inference import exposures as exposures_door
 from fusionjax.inference import guided
 from fusionjax.inference.checks import check_images, is_grey
 from fusionjax.methods import base, registry
@@ -72,22 +74,38 @@ class FusionModel:
       images: two or more images [h, w], [h, w, 1] or [h, w, 3] (RGB), in the
         order of the task; uint8, uint16 or float in [0, 1]; NumPy or JAX
         arrays of one size, from 16 pixels a side. For `msf` a cube
-        [h, w, bands] and its guide, each of its own size.
+        [h, w, bands] and its guide, each of its own size; for `gdsr` a colour
+        picture and a depth map [h, w], uint8, uint16 or float in any unit.
       names: what errors call the images; `image 1`, `image 2` by default.
       **options: options of the method, such as `color='visible'` of
-        CSC-IVFN; see `Method.fuse_options`.
+        CSC-IVFN; see `Method.fuse_options`. For `hdr` also `exposures`, of
+        the images in EV; without, the darkest has -2 and the brightest 2.
 
     Returns:
       The fused image: [h, w, 3], or grey like the images if all of them are
       grey. It has the dtype of the first image, or of the last where the
       order of the sources has a meaning (the visible one of a pair). For
-      `msf` the cube at the size of its guide.
+      `msf` the cube at the size of its guide, for `gdsr` the depth map at the
+      size of the picture, in its unit and dtype; for `hdr` linear radiance
+      [h, w, 3] float32, 1 being white in the middle exposure.
 
     Raises:
       InputError: if the images are no such images, or an option is unknown.
     """
-    chosen = self.check_options(options)
     task = registry.get_task(self.task)
+    if task.radiance:
+      stops = options.pop('exposures', None)
+      six = exposures_door.check_exposures(
+        images, stops, task=self.task, names=names
+      )
+      chosen = self.check_options(options)
+      merged = self._fuse(
+        self.variables, six, dtype=six[0].dtype, options=chosen
+      )
+      return np.asarray(merged)
+    chosen = self.check_options(options)
+    if task.depth:
+      return self._fuse_depth(images, names=names, options=chosen)
     if task.guided:
       arrays = guided.check_cube_and_guide(images, task=self.task, names=names)
       pictures = [guided.storable(image) for image in arrays]
@@ -108,6 +126,26 @@ class FusionModel:
       shape = like.shape if is_grey(like) else like.shape[:2]
       fused = fused[..., 0].reshape(shape)
     return fused.astype(like.dtype, copy=False)
+
+  def _fuse_depth(
+    self,
+    images: Sequence[Any],
+    *,
+    names: Sequence[str] | None,
+    options: tuple[tuple[str, Any], ...],
+  ) -> np.ndarray:
+    """Fuses a colour picture and a depth map, in the unit of the map."""
+    colour, depth = depth_door.check_colour_and_depth(
+      images, task=self.task, names=names
+    )
+    unit, limits = depth_door.to_unit(depth)
+    fused = self._fuse(
+      self.variables,
+      [_storable(colour), unit],
+      dtype=unit.dtype,
+      options=options,
+    )
+    return depth_door.from_unit(np.asarray(fused), limits, like=depth)
 
   def check_options(
     self, options: Mapping[str, Any]

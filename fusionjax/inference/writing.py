@@ -9,9 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from fusionjax.errors import InputError
+from fusionjax.inference import radiance
 from fusionjax.pretrained.replacing import replacing
 
-WRITE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.npy')
+# What keeps linear radiance as it is.
+LINEAR_SUFFIXES = ('.hdr', '.exr', '.npy')
+WRITE_SUFFIXES = (
+  *('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.npy'),
+  *('.hdr', '.exr'),
+)
 _CUBE_SUFFIXES = ('.tif', '.tiff', '.npy')
 JPEG_QUALITY = 95
 _JPEG_MAX_SIDE = 65500
@@ -24,7 +30,8 @@ def write_image(path: Path | str, image: np.ndarray) -> None:
   JPEG has 8 bits, quality 95. TIFF and .npy keep floats.
 
   Args:
-    path: .png, .jpg, .jpeg, .tif, .tiff or .npy. Its folder is made if it is
+    path: .png, .jpg, .jpeg, .tif, .tiff or .npy; of radiance also .hdr
+      (Radiance) and .exr (OpenEXR). Its folder is made if it is
       missing. The file appears when it is whole.
     image: [h, w], [h, w, 1] or [h, w, 3]; uint8, uint16, or float in [0, 1];
       TIFF and .npy take any number of channels.
@@ -173,4 +180,6 @@ _ENCODERS = {
   '.tif': _encode_tiff,
   '.tiff': _encode_tiff,
   '.npy': _encode_npy,
+  '.hdr': radiance.encode_hdr,
+  '.exr': radiance.encode_exr,
 }

@@ -65,6 +65,12 @@ class Method:
     published_files: names of the files, without suffix, that a published
       checkpoint consists of where it is several in one folder, and what is
       put before the names of their entries.
+    init_loss: makes the parameters of a loss that has some, which are trained
+      with the network: `init_loss(key, module, **options)`, with the options
+      of the loss; the loss finds them in its variables as `loss`. Empty where
+      these options need none.
+    published_options: constructor options of published networks that are not
+      the defaults, by the name of the model.
   """
 
   name: str
@@ -82,6 +88,10 @@ class Method:
   )
   source_channels: Callable[[Any], tuple[int, ...]] | None = None
   published_files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  init_loss: Callable[..., Any] | None = None
+  published_options: Mapping[str, Mapping[str, Any]] = dataclasses.field(
+    default_factory=dict
+  )
 
 
 def bind(module: nn.Module, variables: Variables) -> Apply:
@@ -92,6 +102,25 @@ def bind(module: nn.Module, variables: Variables) -> Apply:
     return cast(Array, module.apply(variables, *sources))
 
   return apply
+
+
+def loss_parameters(
+  method: Method, module: nn.Module, key: Array, options: Mapping[str, Any]
+) -> Any:
+  """Initial parameters of a method's loss.
+
+  Args:
+    method: the method.
+    module: its network.
+    key: a random key, that of the network: another is made of it.
+    options: keyword options of the loss.
+
+  Returns:
+    A tree of arrays; empty where the loss has none.
+  """
+  if method.init_loss is None:
+    return {}
+  return method.init_loss(jax.random.fold_in(key, 1), module, **options)
 
 
 def example_shapes(

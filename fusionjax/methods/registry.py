@@ -21,12 +21,23 @@ class Task:
     ordered: whether the order of the sources has a meaning.
     guided: whether the first source is a cube of any number of bands, perhaps
       in several files, that gets the resolution of the last one.
+    depth: whether the last source is a depth map in a unit of its own, which
+      gets the resolution of the first one, a colour picture.
+    radiance: whether sources are exposures, and the result is the radiance
+      that they were taken of.
   """
 
   title: str
   sources: tuple[str, ...]
   ordered: bool
   guided: bool = False
+  depth: bool = False
+  radiance: bool = False
+
+  @property
+  def measures(self) -> bool:
+    """Whether the result is made of measured values, and is no picture."""
+    return self.guided or self.depth or self.radiance
 
   @property
   def min_sources(self) -> int:
@@ -45,6 +56,18 @@ TASKS: dict[str, Task] = {
   'ivf': Task('infrared-visible', ('infrared', 'visible'), ordered=True),
   'medical': Task('medical', ('functional', 'anatomical'), ordered=True),
   'msf': Task('multi-spectral', ('cube', 'guide'), ordered=True, guided=True),
+  'hdr': Task(
+    'HDR',
+    ('under', 'middle', 'over'),
+    ordered=True,
+    radiance=True,
+  ),
+  'gdsr': Task(
+    'guided depth super-resolution',
+    ('colour', 'depth'),
+    ordered=True,
+    depth=True,
+  ),
 }
 
 # Method -> the file that binds it. Imported when used: a listing is instant.
@@ -54,6 +77,9 @@ METHODS: dict[str, str] = {
   'csc_mefn': 'fusionjax.methods.csc_mefn',
   'csc_msfn': 'fusionjax.methods.csc_msfn',
   'fmm': 'fusionjax.methods.fmm',
+  'mgdn': 'fusionjax.methods.mgdn',
+  'mgdn_depth': 'fusionjax.methods.mgdn_depth',
+  'mgdn_deghost': 'fusionjax.methods.mgdn_deghost',
 }
 
 # Weights that ship: model -> (method, task).
@@ -66,6 +92,12 @@ MODELS: dict[str, tuple[str, str]] = {
   'csc_msfn-msf': ('csc_msfn', 'msf'),
   'fmm-ivf': ('fmm', 'ivf'),
   'fmm-medical': ('fmm', 'medical'),
+  'mgdn-mff': ('mgdn', 'mff'),
+  'mgdn-mef': ('mgdn', 'mef'),
+  'mgdn-hdr': ('mgdn_deghost', 'hdr'),
+  'mgdn-gdsr-x4': ('mgdn_depth', 'gdsr'),
+  'mgdn-gdsr-x8': ('mgdn_depth', 'gdsr'),
+  'mgdn-gdsr-x16': ('mgdn_depth', 'gdsr'),
 }
 
 

@@ -1,5 +1,6 @@
 """Who scores what a training fuses: metrics of fusion, or a true result."""
 
+import math
 from collections.abc import Sequence
 
 import jax
@@ -8,14 +9,22 @@ import numpy as np
 
 from fusionjax import errors
 from fusionjax import metrics as metrics_lib
+from fusionjax.data import depth
 from fusionjax.data.scenes import Example
 from fusionjax.losses import reconstruction
 from fusionjax.methods import registry
+from fusionjax.metrics import depth as depth_metrics
 from fusionjax.metrics import registry as metrics_registry
 from fusionjax.metrics import spectral
+from fusionjax.ops import tone
 
 # Of cubes, whose true result is known. SSIM has a window of 5, as CSC-MSFN's.
 SPECTRAL = ('psnr', 'ssim', 'sam', 'ergas')
+# Of depth maps, by a protocol of `metrics.depth`: the error, that of bicubic
+# upsampling, and by how many decibels it is less.
+# Of radiance: the tables of HDR have SSIM too.
+RADIANCE = ('psnr_mu', 'psnr_l', 'ssim_mu', 'ssim_l')
+DEPTH = ('depth_rmse', 'bicubic_rmse', 'gain_db')
 
 
 def select(
@@ -25,8 +34,9 @@ def select(
 
   Args:
     names: names, one name, or `all`.
-    task: a key of `registry.TASKS`; of a guided one there are `SPECTRAL`.
-    toolbox: whose definitions, for other tasks.
+    task: a key of `registry.TASKS`; of a guided one there are `SPECTRAL`, of
+      depth `DEPTH`, of radiance `RADIANCE`.
+    toolbox: whose definitions, for other tasks; for depth the protocol.
 
   Returns:
     The names, in the order asked for.
@@ -34,14 +44,19 @@ def select(
   Raises:
     errors.InputError: if one is unknown.
   """
-  if not registry.get_task(task).guided:
+  row = registry.get_task(task)
+  if not row.measures:
     return tuple(metrics_registry.select(names, toolbox=toolbox))
+  if row.depth and toolbox not in depth_metrics.PROTOCOLS:
+    raise errors.unknown_name('eval.toolbox', toolbox, depth_metrics.PROTOCOLS)
+  known = DEPTH if row.depth else RADIANCE if row.radiance else SPECTRAL
   if names == 'all':
-    return SPECTRAL
+    return known
   chosen = (names,) if isinstance(names, str) else tuple(names)
   for name in chosen:
-    if name not in SPECTRAL:
-      raise errors.unknown_name('metric of cubes', name, SPECTRAL)
+    if name not in known:
+      what = 'depth' if row.depth else 'HDR' if row.radiance else 'cubes'
+      raise errors.unknown_name(f'metric of {what}', name, known)
   return chosen
 
 
@@ -71,6 +86,17 @@ def score(
       )
     )
   assert scene.reference is not None, scene.name
+  if metrics and set(metrics) <= set(DEPTH):
+    return _score_depth(fused, scene, metrics=metrics, protocol=toolbox)
+  if metrics and set(metrics) <= set(RADIANCE):
+    return dict(
+      metrics_lib.evaluate(
+        np.asarray(fused, np.float64),
+        [np.asarray(scene.reference, np.float64)],
+        metrics=tuple(metrics),
+        toolbox=toolbox,
+      )
+    )
   ratio = scene.reference.shape[0] / scene.sources[0].shape[0]
   with jax.enable_x64(True):
     made, truth = (
@@ -91,6 +117,37 @@ def score(
     return {name: float(found[name]()) for name in metrics}
 
 
+def _tone_mapped(radiance: np.ndarray) -> np.ndarray:
+  return np.asarray(tone.mu_law(jnp.asarray(radiance, jnp.float32)))
+
+
+def _score_depth(
+  fused: np.ndarray,
+  scene: Example,
+  *,
+  metrics: Sequence[str],
+  protocol: str,
+) -> dict[str, float]:
+  """Errors of depth in [0, 1], in the unit of the protocol's result."""
+  assert scene.reference is not None
+  with jax.enable_x64(True):
+    truth = jnp.asarray(depth.restored(scene.reference, scene)[..., 0])
+    error, bicubic = (
+      float(
+        depth_metrics.depth_rmse_of_output(
+          jnp.asarray(made[..., 0], jnp.float64), truth, protocol=protocol
+        )
+      )
+      for made in (fused, scene.sources[1])
+    )
+  found = {
+    'depth_rmse': error,
+    'bicubic_rmse': bicubic,
+    'gain_db': 20 * math.log10(max(bicubic, 1e-9) / max(error, 1e-9)),
+  }
+  return {name: found[name] for name in metrics}
+
+
 def to_levels(image: np.ndarray, *, rounding: str) -> np.ndarray:
   """Turns [0, 1] into 8-bit levels.
 
@@ -107,16 +164,20 @@ def to_levels(image: np.ndarray, *, rounding: str) -> np.ndarray:
   return levels.astype(np.uint8)
 
 
-def to_picture(image: np.ndarray) -> np.ndarray:
+def to_picture(image: np.ndarray, *, radiance: bool = False) -> np.ndarray:
   """Makes an 8-bit RGB picture of what a scene holds or a network gives.
 
   Args:
     image: [h, w, c], 8-bit levels or in [0, 1]. One channel is shown grey, of
       more than three the last, the middle and the first.
+    radiance: whether three channels are radiance, which is tone-mapped, and
+      six a picture beside its radiance.
 
   Returns:
     [h, w, 3] uint8.
   """
+  if radiance:
+    image = image[..., :3] if image.shape[-1] == 6 else _tone_mapped(image)
   if image.dtype != np.uint8:
     image = to_levels(image, rounding='nearest')
   channels = image.shape[-1]

@@ -193,7 +193,12 @@ class Outputs:
     rows = []
     for scene in validation.first_scenes(self._heldout, count):
       fused = [self._fuse(v, scene.sources) for v in (before, after)]
-      every = [judges.to_picture(x) for x in (*scene.sources, *fused)]
+      every = [
+        judges.to_picture(
+          x, radiance=registry.get_task(self._run.task).radiance
+        )
+        for x in (*scene.sources, *fused)
+      ]
       rows.append((scene.name, every))
     if not rows:
       return

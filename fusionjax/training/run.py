@@ -97,7 +97,12 @@ class Run:
 
   def _state_options(self) -> dict[str, Any]:
     ema = self.config['ema_decay'] > 0
-    return {'task': self.task, 'mesh': self.mesh, 'ema': ema}
+    return {
+      'task': self.task,
+      'mesh': self.mesh,
+      'ema': ema,
+      'loss_options': self.config['loss'],
+    }
 
   def make_step(self) -> step_lib.Step:
     """The compiled training step."""
@@ -226,6 +231,9 @@ def check_loss(
 
   def loss_of(variables: base.Variables, batch: Mapping[str, Any]) -> Any:
     options = config['loss']
+    key = jax.random.key(0)
+    own = base.loss_parameters(method, module, key, options)
+    variables = {**variables, 'loss': own} if own else variables
     return method.loss(module, variables, batch, task=task, **options)[0]
 
   try:
@@ -256,6 +264,12 @@ def _abstract_batch(
     *_, cube, guide = base.example_shapes(method, module, task)
     sources = (image(cube[-1], data['ratio']), image(guide[-1]))
     return {'sources': sources, 'reference': image(cube[-1]), 'step': step}
+  if registry.get_task(task).depth:
+    pair = (image(3), image(1))
+    return {'sources': pair, 'reference': image(1), 'step': step}
+  if registry.get_task(task).radiance:
+    exposures = (image(6),) * 3
+    return {'sources': exposures, 'reference': image(3), 'step': step}
   count = 1 if data['singles'] else data['sources']
   return {
     'sources': (image(3),) * count,

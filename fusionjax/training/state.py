@@ -1,5 +1,6 @@
 """The training state: one frozen tree, born on the devices it lives on."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -14,6 +15,10 @@ from fusionjax.training import mesh as mesh_lib
 
 Array = jax.Array
 
+# Where parameters of a loss lie beside those of the network. No submodule can
+# have this name.
+_LOSS = '(loss)'
+
 
 @flax.struct.dataclass
 class TrainState:
@@ -21,7 +26,8 @@ class TrainState:
 
   Attributes:
     step: int32 scalar, the number of steps done.
-    params: the network's parameters.
+    params: the network's parameters; and those of the loss, where it has
+      some, which are trained alike and are no part of the weights.
     batch_stats: running statistics of the network; empty where it has none.
     opt_state: the optimizer's state.
     ema: moving average of the parameters; None without one.
@@ -41,7 +47,14 @@ class TrainState:
     """The variables to evaluate and to ship: averaged where there is an EMA."""
     return self._with(self.params if self.ema is None else self.ema)
 
+  def loss_variables(self, params: Any) -> dict[str, Any]:
+    """What a loss gets: the variables of the network, and `loss`, its own."""
+    own = {'loss': params[_LOSS]} if _LOSS in params else {}
+    return {**self._with(params), **own}
+
   def _with(self, params: Any) -> dict[str, Any]:
+    if _LOSS in params:
+      params = {name: v for name, v in params.items() if name != _LOSS}
     if self.batch_stats:
       return {'params': params, 'batch_stats': self.batch_stats}
     return {'params': params}
@@ -56,6 +69,7 @@ def create_state(
   seed: int,
   mesh: Mesh,
   ema: bool = False,
+  loss_options: Mapping[str, Any] | None = None,
 ) -> TrainState:
   """Initialises a training state on the devices of a mesh.
 
@@ -67,16 +81,26 @@ def create_state(
     seed: the seed of the parameters.
     mesh: the mesh of the training.
     ema: whether to keep a moving average of the parameters.
+    loss_options: keyword options of the method's loss.
 
   Returns:
     The state at step 0, replicated over the mesh.
   """
-  init = _initializer(method, module, optimizer, task=task, ema=ema)
+  options: dict[str, Any] = {
+    'task': task,
+    'ema': ema,
+    'loss_options': loss_options,
+  }
+  init = _initializer(method, module, optimizer, **options)
   shardings = jax.tree.map(
     lambda leaf: leaf.sharding,
-    abstract_state(method, module, optimizer, task=task, mesh=mesh, ema=ema),
+    abstract_state(method, module, optimizer, mesh=mesh, **options),
   )
-  return jax.jit(init, out_shardings=shardings)(jax.random.key(seed))
+  # It runs once: for a network of many parameters, optimising the program
+  # takes many times as long as it gains.
+  quickly = {'xla_backend_optimization_level': 0}
+  run = jax.jit(init, out_shardings=shardings, compiler_options=quickly)
+  return run(jax.random.key(seed))
 
 
 def abstract_state(
@@ -87,6 +111,7 @@ def abstract_state(
   task: str,
   mesh: Mesh,
   ema: bool = False,
+  loss_options: Mapping[str, Any] | None = None,
 ) -> TrainState:
   """Shapes, dtypes and shardings of a training state, with nothing computed.
 
@@ -97,11 +122,14 @@ def abstract_state(
     task: a task of the method.
     mesh: the mesh of the training.
     ema: whether there is a moving average of the parameters.
+    loss_options: keyword options of the method's loss.
 
   Returns:
     A state of `jax.ShapeDtypeStruct`.
   """
-  init = _initializer(method, module, optimizer, task=task, ema=ema)
+  init = _initializer(
+    method, module, optimizer, task=task, ema=ema, loss_options=loss_options
+  )
   shapes = jax.eval_shape(init, jax.random.key(0))
   sharding = mesh_lib.replicated(mesh)
   return jax.tree.map(
@@ -119,6 +147,7 @@ def _initializer(
   *,
   task: str,
   ema: bool,
+  loss_options: Mapping[str, Any] | None,
 ) -> Any:
   """Returns the pure function from a key to the state at step 0."""
   shapes = base.example_shapes(method, module, task)
@@ -127,6 +156,8 @@ def _initializer(
     sources = [jnp.zeros(shape, jnp.float32) for shape in shapes]
     variables = dict(module.init(key, *sources))
     params = variables.pop('params')
+    own = base.loss_parameters(method, module, key, loss_options or {})
+    params = {**params, _LOSS: own} if own else params
     return TrainState(
       step=jnp.zeros((), jnp.int32),
       params=params,

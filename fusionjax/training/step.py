@@ -51,10 +51,9 @@ def make_train_step(
     def loss_of(
       params: Any,
     ) -> tuple[Array, tuple[Metrics, dict[str, Any]]]:
-      variables = {**state.variables(), 'params': params}
       loss, output = method.loss(
         module,
-        variables,
+        state.loss_variables(params),
         {**batch, 'step': state.step},
         task=task,
         **loss_options,

@@ -27,9 +27,9 @@ def make_fuse(method: base.Method, module: nn.Module, *, task: str) -> Fuse:
   Returns:
     `fuse(variables, sources)`: [h, w, 3] float32 sources in [0, 1] to the
     [h, w, 3] or [h, w, 1] uint8 picture, rounded as the method does; cubes to
-    a cube in [0, 1].
+    a cube in [0, 1], and depth to depth in [0, 1].
   """
-  guided = registry.get_task(task).guided
+  measures = registry.get_task(task).measures
 
   @jax.jit
   def run(
@@ -42,7 +42,7 @@ def make_fuse(method: base.Method, module: nn.Module, *, task: str) -> Fuse:
   ) -> np.ndarray:
     fused = run(variables, tuple(source[None] for source in sources))
     image = jax.device_get(fused)[0]
-    if guided:
+    if measures:
       return image
     return judges.to_levels(image, rounding=method.rounding)
 

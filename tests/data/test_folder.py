@@ -56,6 +56,21 @@ def test_stack_with_a_reference(tmp_path):
   assert found.scenes[0].reference.name == 'gt.png'
 
 
+def test_references_in_a_folder_of_their_own(tmp_path):
+  # As SICE has them.
+  for scene in ('1', '2', '3'):
+    for name in ('1.JPG', '2.JPG', '3.JPG'):
+      save(tmp_path / scene / name)
+  for name in ('1.JPG', '2.JPG', '9.JPG'):
+    save(tmp_path / 'Label' / name)
+  found = find_scenes([tmp_path], task='mef')
+  assert [len(scene.sources) for scene in found.scenes] == [3, 3, 3]
+  wanted = [scene.reference for scene in found.scenes]
+  label = tmp_path / 'Label'
+  assert wanted == [label / '1.JPG', label / '2.JPG', None]
+  assert reasons(found) == {'9.JPG': 'a reference of no scene'}
+
+
 def test_suffix_pairs_with_mixed_case_and_suffix(tmp_path):
   save(tmp_path / 'Arno_A.JPG')
   save(tmp_path / 'Arno_B.png')

@@ -48,3 +48,10 @@ CSC_MEF_SSIM_GRADIENT = 1e-3
 CSC_MEF_SSIM_GRADIENT_MOST = 3e-4  # 99 % of the values
 CSC_MEF_TRAIN_FUSED = 5e-4
 CSC_MEF_PARAMETER_GRADIENT = 1e-3
+
+# MGDN. Values of the filtered features reach 8, where float32 steps by 5e-7.
+MGDN_STAGE = {'atol': 1e-5, 'rtol': 0.0}
+MGDN_OUT = {'atol': 2e-6, 'rtol': 0.0}
+MGDN_TONE = {'atol': 1e-6, 'rtol': 0.0}
+# Of the 8-bit values of the whole protocol; the others within one level.
+MGDN_EQUAL = 0.999

@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import numpy as np
 import optax
@@ -159,3 +161,51 @@ def test_without_average_there_is_none(stand_in):
   assert states[-1].ema is None
   assert list(states[-1].variables()) == ['params']
   assert states[-1].variables_to_keep()['params'] is states[-1].params
+
+
+def _with_gain(stand_in):
+  """The stand-in with a loss that has a parameter of its own."""
+
+  def init_loss(key, module, *, scale=1.0, own=True):
+    del key, module, scale
+    return {'gain': np.float32(0.5)} if own else {}
+
+  def loss(module, variables, batch, *, task, own=True):
+    assert ('loss' in variables) == own
+    network = {k: v for k, v in variables.items() if k != 'loss'}
+    value, output = stand_in.loss(module, network, batch, task=task)
+    if own:
+      value = value + (variables['loss']['gain'] - 2.0) ** 2
+    return value, output
+
+  return dataclasses.replace(stand_in.METHOD, loss=loss, init_loss=init_loss)
+
+
+@pytest.mark.parametrize('own', [True, False])
+def test_parameters_of_a_loss_are_trained_and_not_kept(stand_in, own):
+  method, module = _with_gain(stand_in), stand_in.Tiny(norm=True)
+  optimizer, mesh = _optimizer(), _one_device()
+  options = {'own': own}
+  parts = (method, module, optimizer)
+  state = state_lib.create_state(
+    *parts, task='mef', seed=3, mesh=mesh, ema=True, loss_options=options
+  )
+  abstract = state_lib.abstract_state(
+    *parts, task='mef', mesh=mesh, ema=True, loss_options=options
+  )
+  assert jax.tree.structure(state) == jax.tree.structure(abstract)
+  step = step_lib.make_train_step(
+    *parts, task='mef', loss_options=options, ema_decay=0.9
+  )
+  before = jax.device_get(state.loss_variables(state.params))
+  for number in range(3):
+    batch = mesh_lib.shard_batch(_batch(number), mesh=mesh)
+    state, _ = step(state, batch)
+  after = state.loss_variables(state.params)
+  network = {'Conv_0', 'Conv_1', 'BatchNorm_0'}
+  for variables in (state.variables(), state.variables_to_keep(), after):
+    assert set(variables['params']) == network
+  assert ('loss' in after) == own
+  assert 'loss' not in state.variables_to_keep()
+  if own:
+    assert after['loss']['gain'] > before['loss']['gain']

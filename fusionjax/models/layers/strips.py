@@ -15,6 +15,29 @@ import jax.numpy as jnp
 from jax import lax
 
 Array = jax.Array
+# Pixels of a strip of wide maps: what it reads and writes stays in the caches.
+PIXELS = 4096
+# Larger pictures are worth strips. Batches go all at once, whatever their
+# size: their first axis may lie on many devices.
+_LARGE = 40_000
+
+
+def worthwhile(x: Array, *, remat: bool = False) -> bool:
+  """Whether a map [b, h, w, c] should go in strips.
+
+  Args:
+    x: the map: a single large picture should.
+    remat: whether the backward pass is to compute the strips again. On a CPU
+      that works in loops alone: XLA merges what is computed twice elsewhere.
+  """
+  large = x.shape[0] == 1 and x.shape[1] * x.shape[2] > _LARGE
+  return large or (remat and x.shape[0] * x.shape[1] * x.shape[2] > PIXELS)
+
+
+def height(x: Array, *, multiple: int = 1) -> int:
+  """How many rows of a map [b, h, w, c] make a strip."""
+  row = x.shape[0] * x.shape[2] * multiple
+  return multiple * max(1, PIXELS // row)
 
 
 def detach(module: nn.Module) -> Callable[..., Array]:
@@ -40,6 +63,7 @@ def map_rows(
   *,
   reach: int,
   rows: int,
+  remat: bool = False,
 ) -> Array:
   """Applies a local function to strips of rows and joins the results.
 
@@ -51,10 +75,51 @@ def map_rows(
     maps: arrays [b, h, ...] of one height.
     reach: rows above and below that a row of the result depends on.
     rows: height n of a strip.
+    remat: whether the backward pass computes each strip again.
 
   Returns:
     [b, h, ...] what `function` gives for the whole picture.
   """
+  height = maps[0].shape[1]
+  function = jax.checkpoint(function) if remat else function
+  strip, firsts = _strips(function, maps, reach=reach, rows=rows)
+  joined = jnp.moveaxis(lax.map(strip, firsts), 0, 1)
+  total = len(firsts) * rows
+  joined = joined.reshape(joined.shape[0], total, *joined.shape[3:])
+  return joined[:, :height]
+
+
+def sum_rows(
+  function: Callable[..., Any],
+  maps: Sequence[Array],
+  *,
+  reach: int,
+  rows: int,
+  remat: bool = False,
+) -> Any:
+  """Applies a function to strips of rows and adds the results.
+
+  Args:
+    function: as in `map_rows`, but it returns a tree of arrays of any shape,
+      to which rows beyond the picture must add nothing.
+    maps: arrays [b, h, ...] of one height.
+    reach: rows above and below that are handed along.
+    rows: height of a strip.
+    remat: as in `map_rows`.
+
+  Returns:
+    The sums.
+  """
+  function = jax.checkpoint(function) if remat else function
+  strip, firsts = _strips(function, maps, reach=reach, rows=rows)
+  parts = lax.map(strip, firsts)
+  return jax.tree.map(lambda part: jnp.sum(part, axis=0), parts)
+
+
+def _strips(
+  function: Callable[..., Any], maps: Sequence[Array], *, reach: int, rows: int
+) -> tuple[Callable[[Array], Any], Array]:
+  """The function of a strip by its first row, and the first rows."""
   height = maps[0].shape[1]
   count = -(-height // rows)
   padding = (reach, reach + count * rows - height)
@@ -62,15 +127,12 @@ def map_rows(
     jnp.pad(x, ((0, 0), padding) + ((0, 0),) * (x.ndim - 2)) for x in maps
   ]
 
-  def strip(first: Array) -> Array:
+  def strip(first: Array) -> Any:
     size = reach + rows + reach
     cut = [lax.dynamic_slice_in_dim(x, first, size, axis=1) for x in padded]
     return function(*cut, first)
 
-  strips = lax.map(strip, jnp.arange(count, dtype=jnp.int32) * rows)
-  joined = jnp.moveaxis(strips, 0, 1)
-  joined = joined.reshape(joined.shape[0], count * rows, *joined.shape[3:])
-  return joined[:, :height]
+  return strip, jnp.arange(count, dtype=jnp.int32) * rows
 
 
 def rows_inside(first: Array, *, count: int, height: int) -> Array:

@@ -1,0 +1,97 @@
+r"""MGDN for depth super-resolution guided by colour.
+
+Paper: Guan et al., MGDN, ACM Multimedia 2023, section 4.4: the networks of the
+  released script, L1 to the true depth plus masked mutual information (eq. 5),
+  on 1,000 pairs of NYU v2. Optimizer, batch and crops as in `mff_mgdn.py`,
+  which says why.
+Data: a folder of colour pictures and one of depth maps (RGB/, Depth/; names
+  may differ in a word): .npy in metres, or grey PNG; or
+  nyu_depth_v2_labeled.mat (needs h5py). True depth is brought to [0, 1] by its
+  own range, reduced by Pillow's bicubic and enlarged by PyTorch's, as
+  published. With no data.root, the built-in synthetic source: 16 scenes, 80
+  steps, which show that it learns and are no training.
+Scores: not yet measured on a full training; the released checkpoints could not
+  be had. Errors are those of --config.eval.toolbox, a protocol of
+  `fusionjax.metrics.depth`: mgdn/nyu (cm), mgdn/middlebury, mgdn/lu (levels).
+  Bicubic upsampling stands beside.
+Hardware: two CPU cores, 3 GB; a step takes about 6 seconds undisturbed. A GPU
+  is what this wants.
+
+Command:
+  python -m fusionjax.main --config=configs/gdsr_mgdn.py:x4 \
+    --config.data.root=DIR --workdir=runs/gdsr_x4
+Variants: `:x4` (the plain config), `:x8`, `:x16` with its wider network;
+  `:quick`, 12 small steps of a small network.
+Ablations (table 5): --config.model.cross_guidance=False,
+  --config.model.dynamic_filters=False, --config.loss.information_weight=0.
+"""
+
+import ml_collections
+
+from fusionjax.training import fields
+
+
+def quick(config: ml_collections.ConfigDict) -> None:
+  """A small network: the published one takes seconds a step."""
+  fields.quick(config)
+  config.model.channels = 12
+  config.model.depths = (1,)
+  config.model.heads = 2
+  config.model.filter_size = 3
+  config.optimizer.learning_rate = 5e-3
+  config.ema_decay = 0.0
+
+
+def x4(config: ml_collections.ConfigDict) -> None:
+  """The plain config."""
+  config.data.ratio = 4
+
+
+def x8(config: ml_collections.ConfigDict) -> None:
+  """Eight times the resolution, by the same network."""
+  config.data.ratio = 8
+
+
+def x16(config: ml_collections.ConfigDict) -> None:
+  """Sixteen times, by a wider network."""
+  config.data.ratio = 16
+  config.model.channels = 60
+
+
+VARIANTS = {'quick': quick, 'x4': x4, 'x8': x8, 'x16': x16}
+
+
+def get_config(variant: str = '') -> ml_collections.ConfigDict:
+  """Returns the config, or a variant of it."""
+  config = fields.default_config('mgdn_depth', 'gdsr')
+  config.seed = 0
+  config.model = {
+    'channels': 30,
+    'depths': (3, 3, 3),
+    'heads': 6,
+    'window': 4,
+    'mlp_ratio': 4.0,
+    'filter_size': 7,
+    'drop_path': 0.1,
+    'cross_guidance': True,
+    'dynamic_filters': True,
+    # Less memory, and on CPUs no more time; on a GPU try without.
+    'remat': True,
+  }
+  config.loss = {'information_weight': 0.01}
+  # Of the synthetic source.
+  config.data.scenes = 16
+  config.data.ratio = 4
+  config.data.batch_size = 4
+  config.data.size = (128, 128)
+  config.data.resize = False
+  config.epochs = 20
+  config.ema_decay = 0.999
+  config.optimizer.name = 'adam'
+  config.optimizer.learning_rate = 1e-4
+  config.optimizer.weight_decay = 0.0
+  config.optimizer.schedule = 'constant'
+  config.eval.metrics = ('depth_rmse', 'bicubic_rmse', 'gain_db')
+  config.eval.toolbox = 'mgdn/nyu'
+  config.checkpoint.best = 'gain_db'
+  return fields.finish(config, variant, variants=VARIANTS)

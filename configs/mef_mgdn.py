@@ -1,0 +1,75 @@
+r"""MGDN for multi-exposure fusion.
+
+Paper: Guan et al., MGDN, ACM Multimedia 2023, section 4.1: the network of the
+  released script, L1 to a reference plus masked mutual information (eq. 5), on
+  SICE. Optimizer, batch and crops as in `mff_mgdn.py`, which says why.
+Data: a folder of brackets. With references (SICE: a folder per scene, and
+  Label/ with a picture of the same name for each) the paper's loss; without,
+  the unsupervised loss of CSC-MEFN (MEF-SSIM and little halo) in the place of
+  L1, of two exposures a sample. With no data.root, the built-in synthetic
+  source, which has no references: 16 brackets, 40 steps, which show that it
+  learns and are no training.
+Scores: not yet measured on a full training; the released checkpoint could not
+  be had.
+Hardware: two CPU cores, 4 GB; a step takes
+  about 10 seconds undisturbed. A GPU is what this wants.
+
+Command:
+  python -m fusionjax.main --config=configs/mef_mgdn.py \
+    --config.data.root=DIR --workdir=runs/mef_mgdn
+Variants: `:quick`, 12 small steps of a small network.
+Ablations (table 5): --config.model.cross_guidance=False,
+  --config.model.dynamic_filters=False, --config.loss.information_weight=0.
+"""
+
+import ml_collections
+
+from fusionjax.training import fields
+
+
+def quick(config: ml_collections.ConfigDict) -> None:
+  """A small network: the published one takes seconds a step."""
+  fields.quick(config)
+  config.model.channels = 12
+  config.model.depths = (1,)
+  config.model.window = 4
+  config.model.filter_size = 3
+  config.optimizer.learning_rate = 5e-3
+  config.ema_decay = 0.0
+
+
+VARIANTS = {'quick': quick}
+
+
+def get_config(variant: str = '') -> ml_collections.ConfigDict:
+  """Returns the config, or a variant of it."""
+  config = fields.default_config('mgdn', 'mef')
+  config.seed = 0
+  config.model = {
+    'channels': 60,
+    'depths': (6, 6),
+    'heads': 6,
+    'window': 8,
+    'mlp_ratio': 2.0,
+    'filter_size': 7,
+    'drop_path': 0.1,
+    'cross_guidance': True,
+    'dynamic_filters': True,
+    # Less memory, and on CPUs no more time; on a GPU try without.
+    'remat': True,
+  }
+  config.loss = {'information_weight': 0.01}
+  # Of the synthetic source.
+  config.data.scenes = 16
+  config.data.batch_size = 2
+  config.data.size = (128, 128)
+  config.epochs = 5
+  config.ema_decay = 0.999
+  config.optimizer.name = 'adam'
+  config.optimizer.learning_rate = 1e-4
+  config.optimizer.weight_decay = 0.0
+  config.optimizer.schedule = 'constant'
+  config.eval.metrics = ('mef_ssim', 'qabf', 'en')
+  config.eval.toolbox = 'mgdn'
+  config.checkpoint.best = 'mef_ssim'
+  return fields.finish(config, variant, variants=VARIANTS)

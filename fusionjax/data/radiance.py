@@ -1,0 +1,258 @@
+"""Radiance: .hdr files, and exposures with the radiance they stand for."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fusionjax.data import cache, images, synthetic, textures
+from fusionjax.data.scenes import Example, Scene
+from fusionjax.errors import InputError
+
+# How far apart exposures are where nothing says it, in EV.
+DEFAULT_EXPOSURES = (-2.0, 0.0, 2.0)
+GAMMA = 2.2
+_TRUTH = 'HDRImg.hdr'
+_EXPOSURES = 'exposure.txt'
+_STREAMS = {'train': 0, 'test': 1}
+_RESOLUTION = re.compile(rb'-Y (\d+) \+X (\d+)\n')
+
+
+def six_channels(picture: np.ndarray, *, exposure: float) -> np.ndarray:
+  """Puts beside a picture the radiance that it stands for.
+
+  Args:
+    picture: [h, w, 3] in [0, 1], with a response of exponent 1 / 2.2.
+    exposure: in EV, 0 for the exposure whose white is radiance 1.
+
+  Returns:
+    [h, w, 6] float32: the picture, and picture^2.2 / 2^exposure.
+
+  References:
+    Kalantari and Ramamoorthi, Deep high dynamic range imaging of dynamic
+    scenes, SIGGRAPH 2017, section 3. Which half comes first the published
+    MGDN does not say.
+  """
+  picture = np.asarray(picture, np.float32)
+  radiance = picture ** np.float32(GAMMA) / np.float32(2.0**exposure)
+  return np.concatenate([picture, radiance], axis=-1)
+
+
+def read_hdr(path: Path | str) -> np.ndarray:
+  """Reads a Radiance file.
+
+  Args:
+    path: .hdr, rows from the top, run-length encoded or not.
+
+  Returns:
+    [h, w, 3] float32.
+
+  Raises:
+    InputError: if the file is missing, damaged or no such file.
+  """
+  path = Path(path)
+  if not path.is_file():
+    raise InputError(f'{path} is no file. Check the path.')
+  data = path.read_bytes()
+  found = _RESOLUTION.search(data)
+  if not data.startswith(b'#?') or found is None:
+    raise InputError(
+      f'{path} is no Radiance file with rows from the top. Export it again.'
+    )
+  height, width = int(found[1]), int(found[2])
+  try:
+    pixels = _decode(memoryview(data)[found.end() :], height, width)
+  except (IndexError, ValueError) as error:
+    raise InputError(f'{path} is damaged or truncated.') from error
+  scale = np.ldexp(np.float32(1), pixels[..., 3].astype(np.int32) - 136)
+  scale[pixels[..., 3] == 0] = 0
+  return pixels[..., :3].astype(np.float32) * scale[..., None]
+
+
+def _decode(data: memoryview, height: int, width: int) -> np.ndarray:
+  """Decodes [h, w, 4] bytes: mantissas and the exponent."""
+  rle = 8 <= width < 32768 and data[0] == data[1] == 2 and data[2] < 128
+  if not rle:
+    flat = np.frombuffer(data[: 4 * height * width], np.uint8)
+    return flat.reshape(height, width, 4)
+  pixels = np.empty((height, 4, width), np.uint8)
+  at = 0
+  for row in range(height):
+    at += 4
+    for channel in range(4):
+      place = 0
+      while place < width:
+        count = data[at]
+        if count > 128:
+          count -= 128
+          pixels[row, channel, place : place + count] = data[at + 1]
+          at += 2
+        else:
+          values = np.frombuffer(data[at + 1 : at + 1 + count], np.uint8)
+          pixels[row, channel, place : place + count] = values
+          at += 1 + count
+        place += count
+  return pixels.transpose(0, 2, 1)
+
+
+def read_exposures(path: Path | str) -> list[float]:
+  """Reads exposures in EV, separated by white space or commas.
+
+  Raises:
+    InputError: if the file is missing, or holds no three numbers.
+  """
+  try:
+    text = Path(path).read_text(encoding='utf-8')
+    found = [float(word) for word in re.split(r'[\s,]+', text.strip())]
+  except (OSError, ValueError) as error:
+    raise InputError(f'{path} holds no exposures in EV ({error}).') from error
+  if len(found) != 3 or not np.isfinite(found).all():
+    raise InputError(f'{path} holds {len(found)} numbers, expected 3 in EV.')
+  return found
+
+
+class RadianceSource:
+  """Scenes of three exposures and their true radiance, as published.
+
+  Each scene is a folder with three pictures (16-bit TIFF), `exposure.txt` and
+  `HDRImg.hdr`, the layout of Kalantari's set.
+  """
+
+  def __init__(
+    self,
+    scenes: Sequence[Scene],
+    *,
+    name: str,
+    description: str,
+    cache_bytes: int = cache.DEFAULT_BYTES,
+  ):
+    """Takes scenes of three pictures; nothing is read yet.
+
+    Args:
+      scenes: the scenes.
+      name: the data set's name.
+      description: what `describe` says.
+      cache_bytes: limit of the memory for decoded scenes.
+    """
+    self.name = name
+    self.scenes = tuple(scenes)
+    self._description = description
+    self._cache = cache.ExampleCache(cache_bytes)
+
+  def __len__(self) -> int:
+    return len(self.scenes)
+
+  def describe(self) -> str:
+    """Says what was found in the folder."""
+    return self._description
+
+  def read(self, index: int) -> Example:
+    """Reads a scene: three of six channels, and radiance as reference.
+
+    Raises:
+      InputError: if a file is missing or damaged, or the sizes differ.
+    """
+    return self._cache.get(index, lambda: self._decoded(self.scenes[index]))
+
+  def _decoded(self, scene: Scene) -> Example:
+    folder = scene.sources[0].parent
+    exposures = read_exposures(folder / _EXPOSURES)
+    truth = np.clip(read_hdr(folder / _TRUTH), 0, 1)
+    pictures = [images.read_image(path) for path in scene.sources]
+    for path, picture in zip(scene.sources, pictures, strict=True):
+      if picture.shape != truth.shape:
+        raise InputError(
+          f'{path} has shape {list(picture.shape)}, and {_TRUTH} beside it'
+          f' {list(truth.shape)}. They must be equal.'
+        )
+    sources = tuple(
+      six_channels(images.to_unit_rgb(picture), exposure=exposure)
+      for exposure, picture in sorted(
+        zip(exposures, pictures, strict=True), key=lambda pair: pair[0]
+      )
+    )
+    return Example(scene.name, sources, truth, cubes=True)
+
+
+class SyntheticRadiance:
+  """Scenes with things that move between the exposures, made when read.
+
+  The middle exposure is taken of the true radiance; before and after it the
+  things were elsewhere.
+  """
+
+  def __init__(
+    self,
+    *,
+    length: int,
+    seed: int,
+    split: str,
+    cache_bytes: int = cache.DEFAULT_BYTES,
+  ):
+    """Describes the scenes; nothing is made yet.
+
+    Args:
+      length: number of scenes.
+      seed: any integer.
+      split: 'train' or 'test', of different photographs and numbers.
+      cache_bytes: limit of the memory for scenes that were made.
+    """
+    self.name = 'synthetic-hdr'
+    self._split = split
+    self._length = length
+    digest = hashlib.sha256(str(seed).encode()).digest()
+    self._seed = int.from_bytes(digest[:8], 'little')
+    self._cache = cache.ExampleCache(cache_bytes)
+
+  def __len__(self) -> int:
+    return self._length
+
+  def describe(self) -> str:
+    """Says what the scenes are made of."""
+    height, width = synthetic.SIZE
+    return (
+      f'built-in synthetic radiance ({self._split}): {self._length} scenes of '
+      f'3 exposures with things that move, {width}x{height}, made from CC0 and '
+      'public-domain photographs and generated shapes'
+    )
+
+  def read(self, index: int) -> Example:
+    """Makes a scene: three of six channels, and radiance as reference."""
+    if not 0 <= index < self._length:
+      raise IndexError(index)
+    return self._cache.get(index, lambda: self._made(index))
+
+  def _made(self, index: int) -> Example:
+    entropy = [self._seed, _STREAMS[self._split], index]
+    stream = np.random.SeedSequence(entropy)
+    rng = np.random.Generator(np.random.Philox(stream))
+    still = synthetic.radiance(rng, self._split)
+    # So bright that some of it is white in the middle exposure.
+    still *= np.float32(rng.uniform(1, 3)) / max(float(still.max()), 1e-3)
+    frames = [still.copy() for _ in range(3)]
+    for _ in range(int(rng.integers(1, 4))):
+      mask = textures.shape_mask(rng, size=synthetic.SIZE, extent=(0.08, 0.25))[
+        ..., None
+      ]
+      thing = textures.pattern(rng, size=synthetic.SIZE) ** 2
+      step = rng.integers(-24, 25, 2)
+      for time, frame in enumerate(frames):
+        moved, layer = (
+          np.roll(x, tuple((time - 1) * step), axis=(0, 1))
+          for x in (mask, mask * thing)
+        )
+        frame *= 1 - moved
+        frame += layer
+    apart = float(rng.choice((2.0, 3.0)))
+    sources = []
+    for exposure, frame in zip((-apart, 0.0, apart), frames, strict=True):
+      light = frame * np.float32(2.0**exposure)
+      noise = rng.standard_normal(light.shape, np.float32)
+      light = np.clip(light + np.float32(1e-3) * noise, 0, 1)
+      levels = np.rint(65535 * light ** np.float32(1 / GAMMA)) / 65535
+      sources.append(six_channels(levels, exposure=exposure))
+    truth = np.clip(frames[1], 0, 1).astype(np.float32)
+    name = f'{self._split}-{index:04d}'
+    return Example(name, tuple(sources), truth, cubes=True)

@@ -1,0 +1,157 @@
+"""The networks of MGDN as pure functions, without published weights."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from fusionjax import errors
+from fusionjax.models import MGDN, MGDNDeghost, MGDNDepth
+from fusionjax.models.mgdn import MULTI_EXPOSURE
+from fusionjax.models.mgdn_depth import SIXTEENFOLD
+
+SMALL = {
+  'channels': 8,
+  'depths': (2,),
+  'heads': 2,
+  'guidance_heads': 2,
+  'filter_size': 3,
+}
+
+
+def picture(*shape: int, seed: int = 0) -> jax.Array:
+  return jnp.asarray(np.random.default_rng(seed).random(shape, np.float32))
+
+
+def arbitrary(net, *sources) -> dict:
+  """Every parameter off its initial value, so that none goes unseen."""
+  shapes = jax.eval_shape(net.init, jax.random.key(0), *sources)
+  rng = np.random.default_rng(2)
+  return jax.tree.map(
+    lambda x: jnp.asarray(0.2 * rng.normal(size=x.shape), x.dtype), shapes
+  )
+
+
+@pytest.fixture(scope='module')
+def pair() -> tuple[jax.Array, jax.Array]:
+  return picture(8, 18, 21, 3), picture(8, 18, 21, 3, seed=1)
+
+
+@pytest.fixture(scope='module')
+def variables(pair) -> dict:
+  return arbitrary(MGDN(**SMALL), *pair)
+
+
+@pytest.fixture(scope='module')
+def fused(pair, variables) -> jax.Array:
+  return jax.jit(MGDN(**SMALL).apply)(variables, *pair)
+
+
+@pytest.mark.parametrize(
+  ('net', 'channels', 'parameters'),
+  [
+    (MGDN(), (3, 3), 178_975),
+    (MGDN(**MULTI_EXPOSURE), (3, 3), 893_551),
+    (MGDNDepth(), (3, 1), 292_282),
+    (MGDNDepth(**SIXTEENFOLD), (3, 1), 1_127_374),
+    (MGDNDeghost(), (6, 6, 6), 1_826_445),
+  ],
+  ids=['mff', 'mef', 'gdsr', 'gdsr-x16', 'hdr'],
+)
+def test_published_sizes(net, channels, parameters) -> None:
+  sources = [jax.ShapeDtypeStruct((1, 18, 21, c), 'float32') for c in channels]
+  shapes = jax.eval_shape(net.init, jax.random.key(0), *sources)
+  assert sum(x.size for x in jax.tree.leaves(shapes)) == parameters
+
+
+def test_any_size_and_range(pair, variables, fused) -> None:
+  assert fused.shape == pair[0].shape
+  assert fused.min() > 0 and fused.max() < 1
+  assert np.std(fused) > 0.003
+  # Mirrored by hand to whole windows, it is the same.
+  whole = [
+    jnp.pad(x[:1], ((0, 0), (0, 2), (0, 3), (0, 0)), mode='reflect')
+    for x in pair
+  ]
+  out = jax.jit(MGDN(**SMALL).apply)(variables, *whole)
+  np.testing.assert_allclose(out[:, :18, :21], fused[:1], atol=1e-5)
+
+
+def test_jit_equals_eager(pair, variables, fused) -> None:
+  eager = MGDN(**SMALL).apply(variables, *(x[:1] for x in pair))
+  np.testing.assert_allclose(eager, fused[:1], atol=1e-5)
+
+
+def test_batch_equals_vmap(pair, variables, fused) -> None:
+  mapped = jax.jit(
+    jax.vmap(lambda a, b: MGDN(**SMALL).apply(variables, a[None], b[None])[0])
+  )(*pair)
+  np.testing.assert_allclose(mapped, fused, atol=1e-5)
+
+
+def test_sharded_equals_single(pair, variables, fused) -> None:
+  mesh = Mesh(np.array(jax.devices()), ('data',))
+  split = NamedSharding(mesh, PartitionSpec('data'))
+  sharded = [jax.device_put(x, split) for x in pair]
+  out = jax.jit(MGDN(**SMALL).apply)(variables, *sharded)
+  assert len(out.sharding.device_set) == 8
+  np.testing.assert_allclose(out, fused, atol=1e-5)
+
+
+def test_pmap_equals_jit(pair, variables, fused) -> None:
+  first, second = (x[:, None] for x in pair)
+  out = jax.pmap(MGDN(**SMALL).apply, in_axes=(None, 0, 0))(
+    variables, first, second
+  )
+  np.testing.assert_allclose(out[:, 0], fused, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+  'options',
+  [{'cross_guidance': False}, {'dynamic_filters': False}, {'remat': True}],
+)
+def test_options_leave_the_parameters_as_they_are(pair, variables, options):
+  net = MGDN(**SMALL, **options)
+  shapes = jax.eval_shape(net.init, jax.random.key(0), *pair)
+  assert jax.tree.structure(shapes) == jax.tree.structure(variables)
+
+
+def test_drop_path_is_for_training_alone(pair, variables) -> None:
+  net = MGDN(**SMALL, drop_path=0.5)
+  rngs = {'drop_path': jax.random.key(0)}
+  sources = [x[:1] for x in pair]
+
+  def draws(**options):
+    text = str(jax.make_jaxpr(net.apply)(variables, *sources))
+    if options:
+      apply = functools.partial(net.apply, rngs=rngs, **options)
+      text = str(jax.make_jaxpr(apply)(variables, *sources))
+    return text.count('random_bits')
+
+  assert draws() == 0 and draws(train=True) > 0
+
+
+@pytest.mark.parametrize(
+  ('options', 'words'),
+  [
+    ({'channels': 31}, '31 channels and heads 3'),
+    ({'channels': 9}, '9 channels and guidance_heads 6'),
+    ({'filter_size': 4}, 'filter_size is 4'),
+    ({'depths': ()}, 'depths'),
+    ({'window': 1}, 'window 1'),
+  ],
+)
+def test_options_that_there_are_not(options, words) -> None:
+  with pytest.raises(errors.InputError, match=words):
+    MGDN(**options)
+
+
+def test_sources_that_do_not_fit() -> None:
+  grey, colour = (
+    jax.ShapeDtypeStruct((1, 16, 16, c), 'float32') for c in (1, 3)
+  )
+  with pytest.raises(errors.InputError, match=r'second \[1, 16, 16, 1\]'):
+    jax.eval_shape(MGDN().init, jax.random.key(0), colour, grey)
