@@ -113,7 +113,8 @@ class CSCMSFN(nn.Module):
     options = (self.features, self.units, self.activation)
     code_guide = CodeNet(*options, name='guide')(guide, train=train)
     code = CodeNet(*options, name='cube')(low_resolution, train=train)
-    low_size, size = low_resolution.shape[1:3], guide.shape[1:3]
+    low_size = low_resolution.shape[1], low_resolution.shape[2]
+    size = guide.shape[1], guide.shape[2]
     low_guide = resize.bilinear(code_guide, size=low_size, grid=self.grid)
     guided = guided_filter.fast_guided_filter(
       low_guide,
