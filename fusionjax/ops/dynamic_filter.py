@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from fusionjax.ops import loops
+
 Array = jax.Array
 Border = Literal['zero', 'edge']
 Implementation = Literal['whole', 'strips']
@@ -208,7 +210,7 @@ def _map_strips(
     ]
     return function(*cut)
 
-  strips = lax.map(strip, jnp.arange(count, dtype=jnp.int32) * rows)
-  joined = jnp.moveaxis(strips, 0, 1)
-  joined = joined.reshape(batch, count * rows, *joined.shape[3:])
-  return joined[:, :height]
+  firsts = jnp.arange(count, dtype=jnp.int32) * rows
+  # The second has the rows of the result, or more: then the first has, too.
+  like = second if not overlaps[1] else second[:, :height]
+  return loops.collect_rows(strip, firsts, like=like)

@@ -75,18 +75,17 @@ def test_loss_falls_along_its_gradient() -> None:
     shapes,
   )
 
+  def loss(variables):
+    value, output = METHOD.loss(
+      module, variables, {'sources': sources}, task='ivf'
+    )
+    return value, dict(output.parts)
+
   @jax.jit
   def step(variables):
-    (value, output), slope = jax.value_and_grad(
-      lambda v: METHOD.loss(module, v, {'sources': sources}, task='ivf'),
-      has_aux=True,
-    )(variables)
-    parts = dict(output.parts)
-    return (
-      value,
-      parts,
-      jax.tree.map(lambda v, g: v - 1e-3 * g, variables, slope),
-    )
+    (value, parts), slope = jax.value_and_grad(loss, has_aux=True)(variables)
+    moved = jax.tree.map(lambda v, g: v - 1e-3 * g, variables, slope)
+    return value, parts, moved
 
   value, parts, moved = step(variables)
   np.testing.assert_allclose(value, 1 - parts['var_ssim'], atol=1e-6)

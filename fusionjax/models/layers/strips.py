@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from fusionjax.ops import loops
+
 Array = jax.Array
 # Pixels of a strip of wide maps: what it reads and writes stays in the caches.
 PIXELS = 4096
@@ -80,13 +82,9 @@ def map_rows(
   Returns:
     [b, h, ...] what `function` gives for the whole picture.
   """
-  height = maps[0].shape[1]
   function = jax.checkpoint(function) if remat else function
   strip, firsts = _strips(function, maps, reach=reach, rows=rows)
-  joined = jnp.moveaxis(lax.map(strip, firsts), 0, 1)
-  total = len(firsts) * rows
-  joined = joined.reshape(joined.shape[0], total, *joined.shape[3:])
-  return joined[:, :height]
+  return loops.collect_rows(strip, firsts, like=maps[0])
 
 
 def sum_rows(
