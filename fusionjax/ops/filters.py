@@ -16,8 +16,8 @@ Array = jax.Array
 # 'reflect' repeats no edge pixel (OpenCV's REFLECT_101), 'edge' repeats it
 # for ever (REPLICATE).
 Border = Literal['reflect', 'edge']
-# 'zero' has zeros there.
-AnyBorder = Literal['reflect', 'edge', 'zero']
+# 'zero' has zeros there; 'valid' keeps windows that lie inside the image.
+AnyBorder = Literal['reflect', 'edge', 'zero', 'valid']
 
 
 def gaussian_taps(size: int, sigma: float) -> tuple[float, ...]:
@@ -39,11 +39,13 @@ def separable(
     border: what lies outside the image.
 
   Returns:
-    [b, h, w, c].
+    [b, h, w, c]; of `valid` each side is shorter by the window's less one.
   """
   radius = len(taps) // 2
   pads = ((0, 0), (radius, radius), (radius, radius), (0, 0))
-  if border == 'zero':
+  if border == 'valid':
+    x = image
+  elif border == 'zero':
     x = jnp.pad(image, pads)
   else:
     x = jnp.pad(image, pads, mode=border)
