@@ -1,6 +1,5 @@
 """Depth maps: reading, and what is made of them for super-resolution."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from fusionjax.errors import InputError
 from fusionjax.ops import resize
 
 SIZE = (192, 256)
-_STREAMS = {'train': 0, 'test': 1}
 # The labelled part of NYU v2: the first pairs are for training.
 _NYU_TRAIN = 1000
 
@@ -285,8 +283,7 @@ class SyntheticDepth(_DepthSource):
     self.name = 'synthetic-gdsr'
     self._split = split
     self._length = length
-    digest = hashlib.sha256(str(seed).encode()).digest()
-    self._seed = int.from_bytes(digest[:8], 'little')
+    self._seed = seed
 
   def __len__(self) -> int:
     return self._length
@@ -301,9 +298,7 @@ class SyntheticDepth(_DepthSource):
   def _pair(self, index: int) -> tuple[str, np.ndarray, np.ndarray]:
     if not 0 <= index < self._length:
       raise IndexError(index)
-    entropy = [self._seed, _STREAMS[self._split], index]
-    stream = np.random.SeedSequence(entropy)
-    rng = np.random.Generator(np.random.Philox(stream))
+    rng = textures.scene_generator(self._seed, split=self._split, index=index)
     back, _ = textures.choose(rng, split=self._split)
     colour = np.asarray(
       textures.photo_crop(rng, name=back, size=SIZE), np.float32

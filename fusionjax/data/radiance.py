@@ -1,6 +1,5 @@
 """Radiance: .hdr files, and exposures with the radiance they stand for."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,6 @@ DEFAULT_EXPOSURES = (-2.0, 0.0, 2.0)
 GAMMA = 2.2
 _TRUTH = 'HDRImg.hdr'
 _EXPOSURES = 'exposure.txt'
-_STREAMS = {'train': 0, 'test': 1}
 _RESOLUTION = re.compile(rb'-Y (\d+) \+X (\d+)\n')
 
 
@@ -202,8 +200,7 @@ class SyntheticRadiance:
     self.name = 'synthetic-hdr'
     self._split = split
     self._length = length
-    digest = hashlib.sha256(str(seed).encode()).digest()
-    self._seed = int.from_bytes(digest[:8], 'little')
+    self._seed = seed
     self._cache = cache.ExampleCache(cache_bytes)
 
   def __len__(self) -> int:
@@ -225,9 +222,7 @@ class SyntheticRadiance:
     return self._cache.get(index, lambda: self._made(index))
 
   def _made(self, index: int) -> Example:
-    entropy = [self._seed, _STREAMS[self._split], index]
-    stream = np.random.SeedSequence(entropy)
-    rng = np.random.Generator(np.random.Philox(stream))
+    rng = textures.scene_generator(self._seed, split=self._split, index=index)
     still = synthetic.radiance(rng, self._split)
     # So bright that some of it is white in the middle exposure.
     still *= np.float32(rng.uniform(1, 3)) / max(float(still.max()), 1e-3)

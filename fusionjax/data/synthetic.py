@@ -4,7 +4,6 @@ Every scene is a function of (seed, split, index) alone. The photographs and
 their licences are listed in `textures`.
 """
 
-import hashlib
 from collections.abc import Callable
 
 import numpy as np
@@ -16,7 +15,6 @@ from fusionjax.data.scenes import Example
 from fusionjax.errors import InputError
 
 SIZE = (192, 256)
-_STREAMS = {'train': 0, 'test': 1}
 # Levels of the simulated sensor's converter (12 bits).
 _SENSOR_LEVELS = 4095
 # The exponent of photographs, by which they are taken back to radiance.
@@ -298,9 +296,7 @@ class SyntheticSource:
     self._task = task
     self._length = length
     self._count = max(sources, least) if split == 'train' else sources
-    # Any integer, of any sign and size, to a number that numpy takes.
-    digest = hashlib.sha256(str(seed).encode()).digest()
-    self._seed = int.from_bytes(digest[:8], 'little')
+    self._seed = seed
     self._cache = cache.ExampleCache(cache_bytes)
 
   def __len__(self) -> int:
@@ -328,8 +324,6 @@ class SyntheticSource:
     return self.read_raw(index).to_unit()
 
   def _made(self, index: int) -> Example:
-    entropy = [self._seed, _STREAMS[self.split], index]
-    stream = np.random.SeedSequence(entropy)
-    rng = np.random.Generator(np.random.Philox(stream))
+    rng = textures.scene_generator(self._seed, split=self.split, index=index)
     sources, reference = self._make(rng, split=self.split, count=self._count)
     return Example(f'{self.split}-{index:04d}', tuple(sources), reference)

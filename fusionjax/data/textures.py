@@ -16,6 +16,7 @@ They are found beside the installed package: nothing is downloaded.
 """
 
 import functools
+import hashlib
 import importlib.util
 from pathlib import Path
 
@@ -25,6 +26,8 @@ import PIL.ImageDraw
 
 from fusionjax.data import images
 from fusionjax.errors import InputError
+
+_STREAMS = {'train': 0, 'test': 1}
 
 # Held-out scenes are made of other photographs than the training ones.
 PHOTOGRAPHS: dict[str, tuple[str, ...]] = {
@@ -58,6 +61,22 @@ def photograph(name: str) -> PIL.Image.Image:
   if image.ndim == 2:
     image = np.repeat(image[..., None], 3, axis=-1)
   return PIL.Image.fromarray(image)
+
+
+def scene_generator(
+  seed: int, *, split: str, index: int
+) -> np.random.Generator:
+  """The random numbers of a synthetic scene: of these three and nothing else.
+
+  Args:
+    seed: any integer, of any sign and size.
+    split: 'train' or 'test'.
+    index: of the scene.
+  """
+  # To a number that numpy takes.
+  digest = hashlib.sha256(str(seed).encode()).digest()
+  entropy = [int.from_bytes(digest[:8], 'little'), _STREAMS[split], index]
+  return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
 
 
 def choose(rng: np.random.Generator, *, split: str) -> tuple[str, str]:

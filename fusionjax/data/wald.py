@@ -9,7 +9,6 @@ References:
   resolutions, PE&RS 1997.
 """
 
-import hashlib
 import itertools
 from collections.abc import Sequence
 
@@ -21,7 +20,6 @@ from fusionjax.errors import InputError
 
 DEGRADES = ('nearest', 'average')
 SIZE = (192, 256)
-_STREAMS = {'train': 0, 'test': 1}
 
 
 def degrade(cube: np.ndarray, *, ratio: int, how: str) -> np.ndarray:
@@ -254,8 +252,7 @@ class SyntheticCubes(_WaldSource):
     self._length = length
     self._bands = bands
     self._guide_channels = guide_channels
-    digest = hashlib.sha256(str(seed).encode()).digest()
-    self._seed = int.from_bytes(digest[:8], 'little')
+    self._seed = seed
 
   def __len__(self) -> int:
     return self._length
@@ -271,9 +268,7 @@ class SyntheticCubes(_WaldSource):
   def _whole(self, index: int) -> Example:
     if not 0 <= index < self._length:
       raise IndexError(index)
-    entropy = [self._seed, _STREAMS[self.split], index]
-    stream = np.random.SeedSequence(entropy)
-    rng = np.random.Generator(np.random.Philox(stream))
+    rng = textures.scene_generator(self._seed, split=self.split, index=index)
     cube = self._cube(rng)
     groups = np.array_split(cube, self._guide_channels, axis=-1)
     guide = np.stack([group.mean(axis=-1) for group in groups[::-1]], axis=-1)
