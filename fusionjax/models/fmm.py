@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from fusionjax import errors
-from fusionjax.models.layers import reflect_conv
+from fusionjax.models.layers import ordering, reflect_conv
 from fusionjax.ops import global_mapping, resize
 
 Array = jax.Array
@@ -55,6 +55,41 @@ class Conv(nn.Module):
     bias = self.param('bias', nn.initializers.zeros_init(), (self.features,))
     out = reflect_conv.convolve(x, kernel)[:, :: self.stride, :: self.stride]
     return out + bias[None, None, None]
+
+
+class JoiningConv(nn.Module):
+  """A convolution of maps of several scales, brought to one size.
+
+  It is that of their concatenation, as a sum of one convolution for each map:
+  deep maps have many channels, and all of them up-sampled at a time would be
+  the largest arrays of the network.
+
+  Attributes:
+    features: channels of the output.
+    upsampling: see `FMM`.
+  """
+
+  features: int
+  upsampling: Upsampling
+
+  @nn.compact
+  def __call__(self, maps: Sequence[Array], *, size: tuple[int, ...]) -> Array:
+    """Convolves maps [b, h, w, i] of any sizes to [b, *size, features]."""
+    inputs = [x.shape[-1] for x in maps]
+    shape = (3, 3, sum(inputs), self.features)
+    kernel = self.param('kernel', nn.initializers.he_normal(), shape)
+    bias = self.param('bias', nn.initializers.zeros_init(), (self.features,))
+    out = bias[None, None, None]
+    begin = 0
+    for x, count in zip(maps, inputs, strict=True):
+      # Else XLA may begin with up-sampling them all.
+      x = ordering.after(x, out)
+      if x.shape[1:3] != size:
+        x = upsample(x, size, self.upsampling)
+      part = kernel[:, :, begin : begin + count]
+      out = out + reflect_conv.convolve(x, part)
+      begin += count
+    return out
 
 
 class ResidualBlock(nn.Module):
@@ -136,12 +171,16 @@ class MappingFusion(nn.Module):
     maps = [self._global_maps(first[-1], second[-1])]
     for scale in range(len(first) - 2, -1, -1):
       size = first[scale].shape[1:3]
-      shallower = []
+      shallower: list[Array] = []
       for which, modality in enumerate('xy'):
-        deeper = [upsample(each[which], size, self.upsampling) for each in maps]
+        deeper = [each[which] for each in maps]
+        if shallower:
+          deeper = [ordering.after(x, shallower[0]) for x in deeper]
         width = first[scale].shape[-1]
-        conv = Conv(width, name=f'map{scale}_{modality}')
-        shallower.append(conv(jnp.concatenate(deeper, axis=-1)))
+        conv = JoiningConv(
+          width, self.upsampling, name=f'map{scale}_{modality}'
+        )
+        shallower.append(conv(deeper, size=size))
       maps.append((shallower[0], shallower[1]))
     fused = []
     for f_x, f_y, (map_x, map_y) in zip(
@@ -195,10 +234,10 @@ class Decoder(nn.Module):
     decoded = [fused[-1]]
     for scale in range(len(fused) - 2, -1, -1):
       size = fused[scale].shape[1:3]
-      deeper = [upsample(x, size, self.upsampling) for x in decoded]
-      x = jnp.concatenate([fused[scale], *deeper], axis=-1)
-      conv = Conv(self.widths[scale], name=f'aggregate{scale}')
-      decoded.append(nn.relu(conv(x)))
+      conv = JoiningConv(
+        self.widths[scale], self.upsampling, name=f'aggregate{scale}'
+      )
+      decoded.append(nn.relu(conv([fused[scale], *decoded], size=size)))
     return Conv(1, name='conv')(decoded[-1])
 
 

@@ -142,3 +142,12 @@ def test_the_map_looks_everywhere() -> None:
 def test_unknown_options(options) -> None:
   with pytest.raises(errors.InputError):
     FMM(**options)
+
+
+def test_a_large_pair_fits_into_two_gigabytes() -> None:
+  net = FMM()
+  pair = [jax.ShapeDtypeStruct((1, 1024, 1024, 1), jnp.float32)] * 2
+  shapes = jax.eval_shape(net.init, jax.random.key(0), *pair)
+  compiled = jax.jit(net.apply).lower(shapes, *pair).compile()
+  # Beside what Python and the compiler take.
+  assert compiled.memory_analysis().temp_size_in_bytes < 1.7e9
