@@ -93,8 +93,34 @@ def _inspect(root: Path, *, splits: bool = True) -> layouts.Layout:
     attempts.append(layouts.side_by_side(listing.images))
   if full:
     attempts.append(layouts.scene_folders(full))
+  if not attempts:
+    return _nested(listing)
   best = max(attempts, key=lambda a: (a.sure, a.covered), default=_nothing())
   return _with_rest(best, listing)
+
+
+def _nested(listing: layouts.Listing) -> layouts.Layout:
+  """Reads folders that hold no images but folders: KAIST's set00/V000/lwir.
+
+  Each is read by itself, and names its scenes: `set00_V000_I00001`.
+  """
+  drafts: list[layouts.Draft] = []
+  left_out = [(path, 'not an image') for path in listing.others]
+  titles = []
+  for folder in listing.folders:
+    layout = _inspect(folder)
+    if not layout.drafts and not layout.left_out:
+      layout.left_out = [(folder, 'no images in it')]
+    drafts += [
+      dataclasses.replace(draft, name=f'{folder.name}_{draft.name}')
+      for draft in layout.drafts
+    ]
+    left_out += layout.left_out
+    titles += [layout.title] if layout.drafts else []
+  if not titles:
+    return layouts.Layout('nothing', [], left_out)
+  inner = titles[0].removeprefix('nested folders, in each ')
+  return layouts.Layout(f'nested folders, in each {inner}', drafts, left_out)
 
 
 def _with_rest(

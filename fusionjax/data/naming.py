@@ -8,7 +8,11 @@ from collections.abc import Callable
 # takes its sources: infrared before visible, CT, PET or SPECT before MR,
 # colour before depth, multi-spectral before panchromatic.
 ROLES: dict[str, tuple[str, ...]] = {
-  'infrared': ('ir', 'infrared', 'thermal', 'lwir', 'tir', 'inf'),
+  'infrared': (
+    *('ir', 'infrared', 'thermal', 'lwir', 'tir', 'inf'),
+    # RoadScene's folder.
+    'cropinfrared',
+  ),
   'visible': ('vis', 'vi', 'visible', 'visual'),
   'ct': ('ct',),
   'pet': ('pet',),
