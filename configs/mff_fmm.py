@@ -55,6 +55,7 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
     'embedding': 'convolution',
     'downsampling': 'max',
     'upsampling': 'bilinear',
+    'output': 'sigmoid',
     'remat': False,
   }
   config.loss = {'selection': 'variance', 'size': 11, 'window': 'uniform'}

@@ -30,6 +30,8 @@ def var_ssim(
   """SSIM of each window with one of the sources, averaged over windows.
 
   Windows lie wholly inside the picture, one at every pixel where that fits.
+  The negative of a picture, -fused, scores nearly as the picture does: what is
+  trained with this needs an output that cannot be negative.
 
   Args:
     fused: [b, h, w, 1] in [0, 1], each side at least `size`.

@@ -30,6 +30,7 @@ Normalization = Literal['softmax', 'sigmoid', 'none']
 Embedding = Literal['convolution', 'none']
 Downsampling = Literal['max', 'average', 'convolution']
 Upsampling = Literal['bilinear', 'nearest']
+Output = Literal['sigmoid', 'none']
 
 _WIDEST = 64
 
@@ -263,6 +264,10 @@ class FMM(nn.Module):
       `average`, or `convolution` with a stride of 2.
     upsampling: `bilinear`, which leaves no blocks in maps that become weights;
       or `nearest`.
+    output: `sigmoid` keeps pictures in (0, 1). With `none` the last convolution
+      is the result, and may become the negative of a picture: SSIM cannot tell
+      them apart, since the means and the covariance both change their sign
+      (measured: trained so, every fused picture was black).
     remat: whether training computes the encoders again in the backward pass
       instead of keeping their maps.
   """
@@ -274,6 +279,7 @@ class FMM(nn.Module):
   embedding: Embedding = 'convolution'
   downsampling: Downsampling = 'max'
   upsampling: Upsampling = 'bilinear'
+  output: Output = 'sigmoid'
   remat: bool = False
 
   def __post_init__(self) -> None:
@@ -285,6 +291,7 @@ class FMM(nn.Module):
       ('embedding', self.embedding, Embedding),
       ('downsampling', self.downsampling, Downsampling),
       ('upsampling', self.upsampling, Upsampling),
+      ('output', self.output, Output),
     ):
       if value not in get_args(kind):
         raise errors.unknown_name(name, value, get_args(kind))
@@ -303,7 +310,7 @@ class FMM(nn.Module):
       visible: [b, h, w, 1] in [0, 1].
 
     Returns:
-      [b, h, w, 1], not clamped.
+      [b, h, w, 1] in (0, 1); of any value where `output` is `none`.
 
     References:
       Paper, figures 1 and 2, eq. 1.
@@ -325,7 +332,8 @@ class FMM(nn.Module):
     else:
       fused = [jnp.concatenate(pair, axis=-1) for pair in pairs]
     decoder = nn.remat(Decoder) if self.remat else Decoder
-    return decoder(widths, self.upsampling, name='decoder')(fused)
+    out = decoder(widths, self.upsampling, name='decoder')(fused)
+    return nn.sigmoid(out) if self.output == 'sigmoid' else out
 
 
 def upsample(x: Array, size: tuple[int, ...], kind: Upsampling) -> Array:

@@ -20,10 +20,10 @@ from fusionjax.ops import tone
 
 # Of cubes, whose true result is known. SSIM has a window of 5, as CSC-MSFN's.
 SPECTRAL = ('psnr', 'ssim', 'sam', 'ergas')
-# Of depth maps, by a protocol of `metrics.depth`: the error, that of bicubic
-# upsampling, and by how many decibels it is less.
 # Of radiance: the tables of HDR have SSIM too.
 RADIANCE = ('psnr_mu', 'psnr_l', 'ssim_mu', 'ssim_l')
+# Of depth maps, by a protocol of `metrics.depth`: the error, that of bicubic
+# upsampling, and by how many decibels it is less.
 DEPTH = ('depth_rmse', 'bicubic_rmse', 'gain_db')
 
 

@@ -108,3 +108,11 @@ def test_bad_options() -> None:
     losses.var_ssim_loss(f, x, y, window='round')
   with pytest.raises(errors.InputError, match='11x11'):
     losses.var_ssim_loss(f[:, :10], x[:, :10], y[:, :10])
+
+
+def test_a_negative_scores_as_the_picture() -> None:
+  # Why FMM ends in a sigmoid.
+  rng = np.random.default_rng(5)
+  x, y = (jnp.asarray(rng.random((1, 16, 16, 1)), jnp.float32) for _ in 'xy')
+  score, negative = (float(var_ssim.var_ssim(f, x, y)[0]) for f in (x, -x))
+  assert score > 0.4 and abs(score - negative) < 0.05
