@@ -97,6 +97,12 @@ def add(commands: 'Commands') -> None:
     help='metrics, if not those of the benchmark or table',
   )
   parser.add_argument(
+    '--toolbox',
+    metavar='TOOLBOX',
+    help='by whose definitions, such as mefb or lt, if not those of the'
+    ' benchmark; all of its metrics where none are named',
+  )
+  parser.add_argument(
     '--limit', type=int, metavar='N', help='the first N scenes only'
   )
   parser.add_argument(
@@ -132,6 +138,7 @@ def run(args: argparse.Namespace) -> int:
     table=args.table,
     published_files=args.published,
     metrics=split_names(args.metrics),
+    toolbox=args.toolbox,
     limit=args.limit,
   )
   print(plan.description, flush=True)

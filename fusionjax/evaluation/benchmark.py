@@ -94,6 +94,7 @@ def plan_benchmark(
   table: str | None = None,
   published_files: Sequence[Path | str] = (),
   metrics: Sequence[str] = (),
+  toolbox: str | None = None,
   limit: int | None = None,
 ) -> Plan:
   """Plans a benchmark run.
@@ -112,6 +113,8 @@ def plan_benchmark(
       default the own row of the benchmark's table is shown.
     published_files: CSV files of published means (see `read_published`).
     metrics: names, if not those of the benchmark or table.
+    toolbox: a key of `TOOLBOXES`, if not that of the benchmark or table; then
+      no paper's row is shown.
     limit: how many scenes to take; all by default.
 
   Returns:
@@ -125,7 +128,9 @@ def plan_benchmark(
   row = BENCHMARKS[name]
   output = Path(output)
   _check_output(output, data)
-  papers, toolbox, wanted, notes = _read_table(name, row, table)
+  papers, toolbox, wanted, notes = _read_table(
+    name, row, table, toolbox=toolbox
+  )
   metrics = list(metrics) or wanted
   asked = metrics is not wanted and not choice.is_all(metrics)
   names, more = choice.choose(metrics, toolbox=toolbox)
@@ -331,9 +336,15 @@ def _check_output(output: Path, data: Sequence[Path | str]) -> None:
 
 
 def _read_table(
-  name: str, row: Benchmark, table: str | None
-) -> tuple[list[Method], str, tuple[str, ...], tuple[str, ...]]:
+  name: str, row: Benchmark, table: str | None, *, toolbox: str | None
+) -> tuple[list[Method], str, Sequence[str], tuple[str, ...]]:
   """The rows of a paper, and what they ask to be measured."""
+  if toolbox is not None:
+    if table not in (None, NO_TABLE):
+      raise InputError(
+        f'Table {table} has a toolbox of its own. Give it or --toolbox.'
+      )
+    return [], toolbox, (choice.ALL,), ()
   key = row.table if table is None else table
   if not key or key == NO_TABLE:
     return [], row.toolbox, row.metrics, ()

@@ -218,6 +218,17 @@ def test_tables_choose_metrics_and_toolbox(data, model):
     _plan(data, table='ffmef-4')
 
 
+def test_a_toolbox_of_ones_choice(data, model):
+  plan = _plan(data, toolbox='lt', metrics=())
+  assert plan.toolbox == 'lt' and plan.papers == ()
+  assert {'vifp', 'ms_ssim'} <= set(plan.metrics)
+  assert _plan(data, toolbox='lt', metrics=['sf']).metrics == ('sf',)
+  with pytest.raises(InputError, match='has a toolbox of its own'):
+    _plan(data, toolbox='lt', table='mgdn-1')
+  with pytest.raises(InputError, match="Unknown toolbox 'matlab'"):
+    _plan(data, toolbox='matlab')
+
+
 def test_a_model_of_another_task_is_noted(data, monkeypatch):
   held = _Model('ivf')
   monkeypatch.setattr(contenders, 'load_model', lambda *args, **options: held)
