@@ -7,8 +7,10 @@ Paper: Rao et al., Unsupervised image fusion method based on feature mutual
 Data: a folder of CT, PET or SPECT and of MR pictures, such as `CT/` and
   `MRI/`. With no data.root, the
   built-in synthetic source: 24 scenes, 24 steps.
-Scores: not yet measured on a full training.
-Hardware: two CPU cores; `--config.model.remat=True` where memory is short.
+Scores: `:shipped` reaches EN 4.89, SF 30.7, Q^AB/F 0.555 and MS-SSIM 0.940 on 12
+  pairs of the Harvard atlas by MEFB's definitions; more in
+  fusionjax/pretrained/fmm-medical.md.
+Hardware: two CPU cores, 25 minutes for `:shipped`; `--config.model.remat=True` where memory is short.
 
 Command:
   python -m fusionjax.main --config=configs/medical_fmm.py \
