@@ -6,10 +6,11 @@ Paper: Rao et al., Unsupervised image fusion method based on feature mutual
 Data: a folder of infrared and visible pictures, such as `ir/` and `vis/`, or
   KAIST's `lwir/` and `visible/` (the paper: 40,000 pairs). With no data.root,
   the built-in synthetic source: 24 scenes, 24 steps.
-Scores: `:shipped` reaches EN 6.82, SF 9.29, Q^AB/F 0.474 and MS-SSIM 0.910 on 20
-  pairs of TNO by MEFB's definitions (the paper on 10 pairs: 6.84, 11.57, 0.558,
-  0.916); more in fusionjax/pretrained/fmm-ivf.md.
-Hardware: two CPU cores, 20 minutes for `:shipped`; `--config.model.remat=True` where memory is short.
+Scores: `:shipped` reaches EN 6.82, SF 9.29, Q^AB/F 0.474 and MS-SSIM 0.910 on
+  20 pairs of TNO by MEFB's definitions (the paper on 10 pairs: 6.84, 11.57,
+  0.558, 0.916); more in fusionjax/pretrained/fmm-ivf.md.
+Hardware: two CPU cores, 20 minutes for `:shipped`;
+  `--config.model.remat=True` where memory is short.
 
 Command:
   python -m fusionjax.main --config=configs/ivf_fmm.py \

@@ -5,12 +5,13 @@ Paper: Rao et al., Unsupervised image fusion method based on feature mutual
   and applies the network to CT and MR pictures; here it is trained on these.
   The batch is not given: 4 here.
 Data: a folder of CT, PET or SPECT and of MR pictures, such as `CT/` and
-  `MRI/`. With no data.root, the
-  built-in synthetic source: 24 scenes, 24 steps.
-Scores: `:shipped` reaches EN 4.89, SF 30.7, Q^AB/F 0.555 and MS-SSIM 0.940 on 12
-  pairs of the Harvard atlas by MEFB's definitions; more in
+  `MRI/`. With no data.root, the built-in synthetic source: 24 scenes, 24
+  steps.
+Scores: `:shipped` reaches EN 4.89, SF 30.7, Q^AB/F 0.555 and MS-SSIM 0.940 on
+  12 pairs of the Harvard atlas by MEFB's definitions; more in
   fusionjax/pretrained/fmm-medical.md.
-Hardware: two CPU cores, 25 minutes for `:shipped`; `--config.model.remat=True` where memory is short.
+Hardware: two CPU cores, 25 minutes for `:shipped`;
+  `--config.model.remat=True` where memory is short.
 
 Command:
   python -m fusionjax.main --config=configs/medical_fmm.py \
