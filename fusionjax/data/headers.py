@@ -41,11 +41,12 @@ def is_hidden(path: Path) -> bool:
   )
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, *, max_pixels: int = images.MAX_PIXELS) -> Header:
   """Reads the size of an image without decoding it.
 
   Args:
     path: an image file.
+    max_pixels: the largest height x width to take.
 
   Returns:
     Its header; `problem` is set where the file is not what its name says.
@@ -53,7 +54,7 @@ def read_header(path: Path) -> Header:
   if path.suffix.lower() == '.mat':
     return Header()
   try:
-    size = images.image_size(path)
+    size = images.image_size(path, max_pixels=max_pixels)
   except InputError as error:
     return Header(problem=str(error).removeprefix(str(path)).lstrip(': '))
   return Header(size, grey=_is_grey(path))
