@@ -71,8 +71,9 @@ def _add_options_of_methods(parser: argparse.ArgumentParser) -> None:
   group.add_argument(
     '--color',
     metavar='KIND',
-    help='colour of the result, for models that leave a choice: csc_ivfn'
-    ' gives grey, or with `visible` the colour of the visible image',
+    help='colour of the result: `published` (default: what the paper of the'
+    ' method does), `chroma` of all sources, `visible` or `first` for that of'
+    ' one source, `grey`, or `rgb` for the colours of the network itself',
   )
   group.add_argument(
     '--stretch',
