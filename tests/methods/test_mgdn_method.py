@@ -9,7 +9,6 @@ import pytest
 
 from fusionjax import models
 from fusionjax.errors import InputError
-from fusionjax.inference.model import FusionModel
 from fusionjax.methods import base, mgdn, mgdn_names, registry
 from fusionjax.pretrained import weights
 
