@@ -122,6 +122,13 @@ def _add_options_of_files(parser: argparse.ArgumentParser) -> None:
     ' (default), as in the first source, or everywhere',
   )
   group.add_argument(
+    '--align',
+    choices=('crop', 'translation', 'homography', 'exposure'),
+    help='sources of unequal size are cropped around the middle; and those'
+    ' taken by hand are moved onto each other (needs OpenCV): by a shift, by a'
+    ' shift, turn and tilt, or by a shift of whole pixels for exposures',
+  )
+  group.add_argument(
     '--max-pixels',
     type=int,
     metavar='N',
@@ -144,12 +151,14 @@ def run(args: argparse.Namespace) -> int:
   handling = _handling(args)
   model = load_model(args.model, like=args.like)
   options = _options(args, model)
+  _check_align(args.align, model.task)
   plan = files.plan_jobs(
     args.inputs,
     args.output,
     task=model.task,
     suffix=args.suffix,
     overwrite=args.overwrite or args.dry_run,
+    any_size=handling.align is not None,
     max_pixels=handling.max_pixels,
   )
   if plan.description:
@@ -214,6 +223,7 @@ def _handling(args: argparse.Namespace) -> 'Handling':
     alpha=args.alpha,
     metadata=args.metadata,
     quality=Quality(args.quality, lossless=args.lossless),
+    align=args.align,
   )
 
 
@@ -225,6 +235,24 @@ def _options(args: argparse.Namespace, model: 'FusionModel') -> dict[str, Any]:
   if args.exposures is not None:
     options['exposures'] = _numbers(args.exposures)
   return options
+
+
+def _check_align(kind: str | None, task: str) -> None:
+  """Checks that sources can be aligned, before anything is read."""
+  from fusionjax.errors import InputError
+  from fusionjax.inference import registration
+  from fusionjax.methods import registry
+
+  if kind is None:
+    return
+  row = registry.get_task(task)
+  if row.guided or row.depth:
+    raise InputError(
+      f'--align is for pictures, and {row.title} fusion takes'
+      f' {" and ".join(row.sources)}. Leave it out.'
+    )
+  if kind != 'crop':
+    registration.load_opencv()
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -271,3 +299,5 @@ def _report(outcome: 'Outcome', model: str) -> None:
       f' {outcome.seconds:.1f} s',
       flush=True,
     )
+    for note in outcome.notes:
+      print(f'  {note}')

@@ -14,10 +14,11 @@ from fusionjax.data import depth as depth_lib
 from fusionjax.data import images as images_lib
 from fusionjax.data.picture import NO_METADATA, Metadata, Picture
 from fusionjax.errors import InputError
-from fusionjax.inference import transparency, writing
+from fusionjax.inference import alignment, transparency, writing
 from fusionjax.inference.encoding import DEFAULT_QUALITY, Quality
 from fusionjax.inference.model import FusionModel
 from fusionjax.inference.planning import Job, Plan, plan_jobs
+from fusionjax.methods import registry
 from fusionjax.ops import tone
 
 __all__ = ['Handling', 'Job', 'Outcome', 'Plan', 'plan_jobs', 'run_jobs']
@@ -38,12 +39,15 @@ class Handling:
     metadata: whether EXIF and ICC profile of the first source are kept; None
       keeps them from JPEG to JPEG.
     quality: of the formats that lose something.
+    align: how sources are brought onto each other, see `alignment.align`;
+      None where they lie so already, and have one size.
   """
 
   max_pixels: int = images_lib.MAX_PIXELS
   alpha: Literal['largest', 'first', 'drop'] = 'largest'
   metadata: bool | None = None
   quality: Quality = DEFAULT_QUALITY
+  align: alignment.Kind | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Outcome:
     error: why it failed, or None.
     size: (height, width) of the picture that was written.
     seconds: time for reading, fusing and writing.
+    notes: what was found when the sources were aligned.
   """
 
   job: Job
@@ -63,6 +68,7 @@ class Outcome:
   error: InputError | None = None
   size: tuple[int, int] = (0, 0)
   seconds: float = 0.0
+  notes: tuple[str, ...] = ()
 
 
 def run_jobs(
@@ -91,12 +97,14 @@ def run_jobs(
       yield Outcome(job, 'exists')
       continue
     try:
-      size = _run(model, job, options or {}, handling or Handling())
+      size, notes = _run(model, job, options or {}, handling or Handling())
     except InputError as error:
       yield Outcome(job, 'failed', error)
     else:
       seconds = time.perf_counter() - start
-      yield Outcome(job, 'fused', size=size, seconds=seconds)
+      yield Outcome(
+        job, 'fused', size=size, seconds=seconds, notes=tuple(notes)
+      )
 
 
 def _run(
@@ -104,15 +112,23 @@ def _run(
   job: Job,
   options: Mapping[str, Any],
   handling: Handling,
-) -> tuple[int, int]:
-  """Reads, fuses and writes one scene; returns its size."""
+) -> tuple[tuple[int, int], list[str]]:
+  """Reads, fuses and writes one scene; returns its size and notes."""
   if job.guided or job.depth:
     arrays, names = _read_measured(job, handling)
     fused = model.fuse(arrays, names=names, **options)
     writing.write_image(job.output, fused, quality=handling.quality)
-    return fused.shape[0], fused.shape[1]
+    return (fused.shape[0], fused.shape[1]), []
   pictures = _read_pictures(job, handling)
   names = [str(path) for path in job.sources]
+  notes: list[str] = []
+  if handling.align is not None:
+    pictures, notes = alignment.align(
+      pictures,
+      kind=handling.align,
+      task=registry.get_task(model.task),
+      names=names,
+    )
   fused = model.fuse([p.pixels for p in pictures], names=names, **options)
   linear = job.output.suffix.lower() in writing.LINEAR_SUFFIXES
   if job.radiance and not linear:
@@ -126,7 +142,7 @@ def _run(
     metadata=_kept(pictures[0].metadata, job.output, handling),
     quality=handling.quality,
   )
-  return fused.shape[0], fused.shape[1]
+  return (fused.shape[0], fused.shape[1]), notes
 
 
 def _read_measured(
