@@ -1,6 +1,9 @@
 """From an opened file to pixels and alpha, whatever its mode and depth."""
 
+import contextlib
+import os
 import struct
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
   import tifffile
   from PIL import Image as PillowImage
 
+_STDERR = threading.Lock()
 # Colours [h, w] or [h, w, 3], and alpha [h, w] or None.
 Pixels = tuple[np.ndarray, np.ndarray | None]
 
@@ -58,7 +62,12 @@ def read_pixels(picture: 'PillowImage.Image', file: BinaryIO) -> Pixels:
       # Checks the rest of the file, and finds an orientation behind it.
       picture.load()
       return deep
-  picture.load()
+  tiles = getattr(picture, 'tile', None)
+  if tiles and tiles[0][0] == 'libtiff':
+    with _quiet():
+      picture.load()
+  else:
+    picture.load()
   if picture.mode in _DEEP_MODES:
     return _read_deep_grey(picture)
   if picture.mode == 'F':
@@ -74,6 +83,29 @@ def read_pixels(picture: 'PillowImage.Image', file: BinaryIO) -> Pixels:
     colours = levels[..., 0] if grey else levels[..., :3]
     return np.ascontiguousarray(colours), _unless_opaque(levels[..., -1])
   return np.array(picture.convert('L' if grey else 'RGB')), None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+  """Keeps off stderr what libtiff writes there by itself.
+
+  Pillow raises an error as well, and what is wrong is said once, by us.
+  """
+  with _STDERR:
+    try:
+      kept = os.dup(2)
+    except OSError:
+      # There is no stderr that could be written to.
+      yield
+      return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+      os.dup2(nothing, 2)
+      yield
+    finally:
+      os.dup2(kept, 2)
+      os.close(kept)
+      os.close(nothing)
 
 
 def _unless_opaque(alpha: np.ndarray) -> np.ndarray | None:

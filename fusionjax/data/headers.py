@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from fusionjax.data import images
+from fusionjax.data import images, npy
 from fusionjax.errors import InputError
 
 # A cube in a .mat file counts as an image: it is listed as a scene, and what
@@ -61,11 +61,10 @@ def read_header(path: Path, *, max_pixels: int = images.MAX_PIXELS) -> Header:
 
 
 def _is_grey(path: Path) -> bool | None:
-  import numpy as np
   import PIL.Image
 
   if path.suffix.lower() == '.npy':
-    return np.load(path, mmap_mode='r', allow_pickle=False).ndim == 2
+    return npy.open_npy(path).ndim == 2
   try:
     with PIL.Image.open(path) as image:
       return image.mode in _GREY_MODES

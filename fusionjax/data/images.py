@@ -8,14 +8,13 @@ the first is read. docs/files.md says what becomes of every mode.
 
 import struct
 import threading
-import tokenize
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from fusionjax.data import decoding, radiance_files
+from fusionjax.data import decoding, npy, radiance_files
 from fusionjax.data.picture import Metadata, Picture, read_metadata
 from fusionjax.errors import InputError
 
@@ -32,7 +31,7 @@ _KINDS = 'PNG, JPEG, TIFF, BMP, WebP or .npy'
 _FORMATS = ('PNG', 'JPEG', 'TIFF', 'BMP', 'WEBP')
 # What Pillow and tifffile raise for a damaged file. OSError includes
 # Pillow's UnidentifiedImageError.
-_DAMAGED = (
+DAMAGED = (
   OSError,
   SyntaxError,
   EOFError,
@@ -40,6 +39,7 @@ _DAMAGED = (
   KeyError,
   IndexError,
   TypeError,
+  OverflowError,
   struct.error,
   zlib.error,
 )
@@ -95,7 +95,7 @@ def read_picture(
       return _decode(picture, file, metadata=metadata)
     except InputError as error:
       raise InputError(f'{path}: {error}') from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
       raise _damaged(path, error) from error
 
 
@@ -151,7 +151,7 @@ def image_size(
       if picture is None or picture.format == 'TIFF':
         return _tiff_size(file)
       turned = _header_orientation(picture, file) >= 5
-    except _DAMAGED as error:
+    except DAMAGED as error:
       raise _damaged(path, error) from error
     width, height = picture.size
   return (width, height) if turned else (height, width)
@@ -218,7 +218,18 @@ def _damaged(path: Path, error: BaseException) -> InputError:
   )
 
 
-def _check_pixels(path: Path, height: int, width: int, limit: int) -> None:
+def check_pixels(path: Path, height: int, width: int, limit: int) -> None:
+  """Checks the size that a header claims, before anything is decoded.
+
+  Args:
+    path: the file.
+    height: rows.
+    width: columns.
+    limit: the largest height x width.
+
+  Raises:
+    InputError: if there are no pixels, or more than the limit.
+  """
   if not height * width:
     raise InputError(f'{path} is {width}x{height}: it has no pixels.')
   if height * width > limit:
@@ -251,12 +262,12 @@ def _open_picture(
       raise InputError(
         f'{path} is not an image, whatever its name says. Give {_KINDS}.'
       ) from error
-    _check_pixels(path, *size, max_pixels)
+    check_pixels(path, *size, max_pixels)
     return None
   except (OSError, ValueError) as error:
     raise _damaged(path, error) from error
   width, height = picture.size
-  _check_pixels(path, height, width, max_pixels)
+  check_pixels(path, height, width, max_pixels)
   return picture
 
 
@@ -278,7 +289,8 @@ def _tiff_size(file: BinaryIO) -> tuple[int, int]:
   file.seek(0)
   with tifffile.TiffFile(file) as tiff:
     page = tiff.pages.first
-    height, width = page.imagelength, page.imagewidth
+    # A damaged tag may hold several numbers, or none.
+    height, width = int(page.imagelength), int(page.imagewidth)
     tag = page.tags.get(decoding.EXIF_ORIENTATION)
     turned = tag is not None and int(tag.value) >= 5
   return (width, height) if turned else (height, width)
@@ -290,20 +302,13 @@ def _foreign_tiff_size(file: BinaryIO) -> tuple[int, int] | None:
 
   try:
     return _tiff_size(file)
-  except (tifffile.TiffFileError, *_DAMAGED):
+  except (tifffile.TiffFileError, *DAMAGED):
     return None
 
 
 def _open_npy(path: Path, max_pixels: int) -> np.ndarray:
   """Maps a .npy file: its header is checked, its numbers not yet read."""
-  try:
-    array = np.load(path, mmap_mode='r', allow_pickle=False)
-  except (*_DAMAGED, tokenize.TokenError) as error:
-    raise InputError(
-      f'{path} is no .npy file of numbers ({error}). Save it with numpy.save.'
-    ) from error
-  if not isinstance(array, np.ndarray):
-    raise InputError(f'{path} is an archive. Give one .npy array.')
+  array = npy.open_npy(path)
   if array.ndim == 3 and array.shape[-1] == 1:
     array = array[..., 0]
   if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[-1] != 3):
@@ -311,7 +316,7 @@ def _open_npy(path: Path, max_pixels: int) -> np.ndarray:
       f'{path} has shape {list(array.shape)}, expected [h, w] or [h, w, 3].'
       ' Save one image per file.'
     )
-  _check_pixels(path, array.shape[0], array.shape[1], max_pixels)
+  check_pixels(path, array.shape[0], array.shape[1], max_pixels)
   if array.dtype not in (np.uint8, np.uint16) and not np.issubdtype(
     array.dtype, np.floating
   ):

@@ -154,12 +154,14 @@ def _read_measured(
     limit = handling.max_pixels
     arrays = [
       images_lib.read_image(colour, max_pixels=limit),
-      depth_lib.read_depth(depth),
+      depth_lib.read_depth(depth, max_pixels=limit),
     ]
     return arrays, [str(path) for path in job.sources]
   bands, guide = cubes.split_guide(job.sources)
   parts: Sequence[Sequence[Path]] = [bands, [guide]] if guide else [bands]
-  arrays = [cubes.read_cubes(paths) for paths in parts]
+  arrays = [
+    cubes.read_cubes(paths, max_pixels=handling.max_pixels) for paths in parts
+  ]
   return arrays, [str(paths[0]) for paths in parts]
 
 
