@@ -19,11 +19,13 @@ Fuses two or more images of one scene, or all scenes of folders.
   fusionjax fuse stacks/ -o fused/ --dry-run
   fusionjax fuse ir.png vis.png -o fused.png --model csc_ivfn-ivf \\
     --color visible
+  fusionjax fuse ir.mp4 vis.mp4 -o fused.mp4 --model ffmef-ivf
   fusionjax fuse bands.npy pan.png -o cube.tif --model csc_msfn-msf
 
 A single folder may hold a folder per scene, pairs by suffix (NAME_A.png,
 NAME_B.png) or a folder per source. Results that are there already are kept:
-the same command goes on where it was stopped. What becomes of every kind of
+the same command goes on where it was stopped. Videos are fused frame by frame
+(pip install av), without sound. What becomes of every kind of
 image stands in docs/files.md."""
 # How many scenes are named before all of them are fused.
 _SHOWN = 3
@@ -145,12 +147,14 @@ def run(args: argparse.Namespace) -> int:
   Returns:
     The exit code.
   """
-  from fusionjax.inference import files
+  from fusionjax.inference import files, video
   from fusionjax.inference.load import load_model
 
   handling = _handling(args)
   model = load_model(args.model, like=args.like)
   options = _options(args, model)
+  if any(video.is_video(name) for name in args.inputs):
+    return _fuse_videos(args, model, options)
   _check_align(args.align, model.task)
   plan = files.plan_jobs(
     args.inputs,
@@ -205,6 +209,40 @@ def _fuse_all(
       f' {counts["failed"]} failed'
     )
   return console.SOME_FAILED if counts['failed'] else console.DONE
+
+
+def _fuse_videos(
+  args: argparse.Namespace, model: 'FusionModel', options: dict[str, Any]
+) -> int:
+  """Fuses videos frame by frame and says what became of them."""
+  from pathlib import Path
+
+  from fusionjax.commands.progress import progress_bar
+  from fusionjax.errors import InputError
+  from fusionjax.inference import video
+
+  if args.align or args.dry_run:
+    raise InputError('--align and --dry-run are not for videos. Leave it out.')
+  sources, output = [Path(name) for name in args.inputs], Path(args.output)
+  with progress_bar(unit='frame') as move:
+    film = video.fuse_videos(
+      model,
+      sources,
+      output,
+      options=options,
+      overwrite=args.overwrite,
+      move=move,
+    )
+  height, width = film.size
+  print(
+    f'{output}: {film.frames} frames of {width}x{height}, {float(film.rate):g}'
+    f' a second, from {", ".join(p.name for p in sources)} with {model.name}'
+  )
+  for path in film.longer:
+    console.complain(
+      f'{path} is longer: what comes after {film.frames} frames was left out.'
+    )
+  return console.SOME_FAILED if film.longer else console.DONE
 
 
 def _handling(args: argparse.Namespace) -> 'Handling':
