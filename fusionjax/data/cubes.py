@@ -132,10 +132,14 @@ def _read_tiff(path: Path, max_pixels: int) -> np.ndarray:
 
   try:
     with tifffile.TiffFile(path) as tiff:
-      first = tiff.pages.first
-      height, width = int(first.imagelength), int(first.imagewidth)
-      images.check_pixels(path, height, width, max_pixels)
-      pages = [page.asarray() for page in tiff.pages]
+      pages = []
+      # By number: a damaged link to a next page leads iterators astray.
+      for at in range(len(tiff.pages)):
+        page = tiff.pages[at]
+        head = page.keyframe or tiff.pages.first
+        height, width = int(head.imagelength), int(head.imagewidth)
+        images.check_pixels(path, height, width, max_pixels)
+        pages.append(page.asarray())
       planar = tiff.pages.first.axes == 'SYX'
   except InputError:
     raise

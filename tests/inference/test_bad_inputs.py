@@ -21,7 +21,9 @@ import tifffile
 from PIL import Image
 
 from fusionjax import cli
+from fusionjax.data import cubes, depth
 from fusionjax.data.images import read_image
+from fusionjax.errors import InputError
 from fusionjax.inference import radiance
 
 _HEIGHT, _WIDTH = 24, 32
@@ -285,6 +287,18 @@ def test_bad_files_among_good_ones(folders, tmp_path, capfd):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize('read', [cubes.read_cube, depth.read_depth])
+def test_bad_cubes_and_depth_maps(folders, read):
+  refused = 0
+  for path in sorted((folders / 'bad').iterdir())[::4]:
+    try:
+      assert read(path).size
+    except InputError as error:
+      refused += 1
+      assert path.name in str(error) and '\n' not in str(error)
+  assert refused > 300
+
+
 def _good_pair(folder):
   for name in ('a.png', 'b.png'):
     Image.fromarray(_levels(3)).save(folder / name)
@@ -317,8 +331,6 @@ def _as_nobody():
 
 
 def test_no_permission_to_read(capfd):
-  from fusionjax.data import images
-
   # Not below the folder of the tests, which only its owner may enter.
   folder = Path('/tmp') / f'fusionjax-{os.getpid()}'
   folder.mkdir(mode=0o777)
@@ -327,10 +339,8 @@ def test_no_permission_to_read(capfd):
     first, second = _good_pair(folder)
     os.chmod(second, 0)
     with _as_nobody():
-      with pytest.raises(
-        images.InputError, match=r'b\.png cannot be read: Perm'
-      ):
-        images.read_image(second)
+      with pytest.raises(InputError, match=r'b\.png cannot be read: Perm'):
+        read_image(second)
       assert read_image(first).shape == (_HEIGHT, _WIDTH, 3)
   finally:
     shutil.rmtree(folder)
