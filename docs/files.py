@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fusionjax.inference.encoding import FORMATS, Quality
+from fusionjax.methods import colouring, registry
 
 PAGE = Path(__file__).resolve().parent / 'files.md'
 
@@ -117,6 +118,23 @@ _WRITING = """
 """
 
 
+_COLOURS = """
+## Colours
+
+What `--color published`, the default, means, and what else may be given:
+
+{table}
+
+- `chroma`: the chroma of all sources, each weighed by its distance from grey;
+  `visible`: that of the last source of an ordered pair; `first`: that of the
+  first source; `grey`: one channel; `rgb`: the colours of the network itself,
+  which those of luma do not have. The luma is that of the fused picture.
+- Grey sources beside coloured ones count as colours without chroma. Where all
+  are grey the result is.
+- Cubes, depth maps and radiance have no such choice.
+"""
+
+
 def page() -> str:
   """The text of the page."""
   reading = _table(('format', 'mode', 'read as', 'alpha from'), MODES)
@@ -133,9 +151,24 @@ def page() -> str:
   writing = _table(
     ('suffix', 'bits of a channel', 'alpha', 'EXIF', 'ICC profile'), rows
   )
-  return _READING.format(table=reading) + _WRITING.format(
-    table=writing, quality=Quality().level
+  return ''.join(
+    (
+      _READING.format(table=reading),
+      _WRITING.format(table=writing, quality=Quality().level),
+      _COLOURS.format(table=_colours()),
+    )
   )
+
+
+def _colours() -> str:
+  rows = []
+  for name in registry.METHODS:
+    method = registry.get_method(name)
+    for task, rule in method.colors.items():
+      others = [x for x in colouring.choices(method, task)[1:] if x != rule]
+      named = ', '.join(f'`{other}`' for other in others)
+      rows.append((f'`{name}`', f'`{task}`', f'`{rule}`', named))
+  return _table(('method', 'task', 'published', 'others'), rows)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -17,9 +17,3 @@ def test_page_of_the_metrics_is_up_to_date():
   made = _script('metrics').page()
   kept = (_DOCS / 'metrics.md').read_text(encoding='utf-8')
   assert kept == made, 'run: python docs/metrics.py'
-
-
-def test_page_of_the_files_is_up_to_date():
-  made = _script('files').page()
-  kept = (_DOCS / 'files.md').read_text(encoding='utf-8')
-  assert kept == made, 'run: python docs/files.py'

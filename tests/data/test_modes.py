@@ -27,7 +27,8 @@ def _page():
   return module
 
 
-_MODES = _page().MODES
+_PAGE = _page()
+_MODES = _PAGE.MODES
 
 
 def _noise(channels, dtype=np.uint8):
@@ -248,6 +249,11 @@ _TOLERANCE = {
   ('TIFF', 'RGB, float'): 1e-7,
   ('.npy', '[h, w, 3], float of any size'): 1e-7,
 }
+
+
+def test_page_is_up_to_date():
+  kept = _PAGE.PAGE.read_text(encoding='utf-8')
+  assert kept == _PAGE.page(), 'run: python docs/files.py'
 
 
 def test_every_row_has_a_file():
