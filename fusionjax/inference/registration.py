@@ -19,9 +19,11 @@ _PRECISION = 1e-5
 # What is noise and no contrast, in parts of white.
 _NOISE = 0.01
 # By how much a homography must correlate better than a turn and a shift.
-_GAIN = 0.01
+_GAIN = 0.03
 # How far it may move a corner from there, in parts of the diagonal.
-_MOST_BENT = 0.04
+_MOST_BENT = 0.02
+# Larger turns are taken for mistakes, in degrees.
+_MOST_TURNED = 15
 # Bits of the largest shift that bitmaps look for, 2^5 pixels, in pictures of
 # so many a side; more bits find shifts that are none.
 _BITMAP_BITS, _BITMAP_SIDE = 5, 1000
@@ -70,7 +72,8 @@ def estimate(
       `exposure` (whole pixels, by bitmaps of what is above the median).
 
   Returns:
-    The estimate; None where nothing in common was found.
+    The estimate; None where nothing in common was found, or a shift of more
+    than a quarter of the picture or a turn of more than 15 degrees.
 
   References:
     Evangelidis and Psarakis, Parametric image alignment using enhanced
@@ -90,8 +93,13 @@ def estimate(
   middle = np.array([(width - 1) / 2, (height - 1) / 2, 1])
   x, y, scale = matrix @ middle
   shift = (float(x / scale - middle[0]), float(y / scale - middle[1]))
-  turned = np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))
-  return Estimate(matrix, shift, float(turned))
+  turned = float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
+  if (
+    max(map(abs, shift)) > min(height, width) / 4 or abs(turned) > _MOST_TURNED
+  ):
+    # No hand does that between two shots: it is a chance likeness.
+    return None
+  return Estimate(matrix, shift, turned)
 
 
 def _by_bitmaps(cv2: Any, moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:

@@ -214,6 +214,17 @@ def test_nothing_in_common(cv2):
     )
 
 
+def test_what_no_hand_does_is_no_result(cv2):
+  photo = next(_photos())
+  far = np.ascontiguousarray(photo[:200, 150:350])
+  near = np.ascontiguousarray(photo[:200, :200])
+  found = registration.estimate(far, near, motion='homography')
+  assert found is None or max(map(abs, found.shift)) <= 50
+  upside_down = np.ascontiguousarray(photo[::-1, ::-1])
+  found = registration.estimate(upside_down, photo, motion='homography')
+  assert found is None or abs(found.degrees) <= 15
+
+
 def test_without_opencv(monkeypatch):
   monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
   with pytest.raises(InputError, match='pip install opencv-python-headless'):
