@@ -97,32 +97,43 @@ def fuse_videos(
     streams = [film.streams.video[0] for film in films]
     rate = _check_alike(sources, streams)
     count = min(stream.frames for stream in streams)
-    films_frames = [
+    frames = [
       _frames(av, film, path) for film, path in zip(films, sources, strict=True)
     ]
+
+    def tell(done: int) -> None:
+      if move:
+        move(done, count, output.name)
+
     with replacing(output) as temporary:
-      kind, codecs = _CONTAINERS[output.suffix.lower()]
-      with _to_input_error(av, output):
-        writer = _Writer(av, temporary, kind, codecs, rate)
-      longer: tuple[Path, ...] = ()
-      with writer:
-        for frames in itertools.zip_longest(*films_frames):
-          if any(frame is None for frame in frames):
-            pairs = zip(sources, frames, strict=True)
-            longer = tuple(p for p, frame in pairs if frame is not None)
-            break
-          fused = model.fuse(
-            list(frames), names=[str(p) for p in sources], **(options or {})
-          )
-          with _to_input_error(av, output):
-            writer.add(fused)
-          if move:
-            move(writer.count, count, output.name)
-        with _to_input_error(av, output):
-          writer.finish()
+      with _Writer(av, temporary, output, rate) as writer:
+        longer = _fuse_frames(
+          model, sources, frames, writer, options or {}, tell
+        )
       if not writer.count:
         raise InputError(f'{sources[0]} has no frames. Export it again.')
   return Film(writer.count, writer.size, rate, longer)
+
+
+def _fuse_frames(
+  model: FusionModel,
+  sources: Sequence[Path],
+  frames: Sequence[Iterator[np.ndarray]],
+  writer: '_Writer',
+  options: Mapping[str, Any],
+  tell: Callable[[int], None],
+) -> tuple[Path, ...]:
+  """Fuses frame by frame; returns the sources that go on after the others."""
+  names = [str(path) for path in sources]
+  for images in itertools.zip_longest(*frames):
+    if any(image is None for image in images):
+      pairs = zip(sources, images, strict=True)
+      writer.finish()
+      return tuple(path for path, image in pairs if image is not None)
+    writer.add(model.fuse(list(images), names=names, **options))
+    tell(writer.count)
+  writer.finish()
+  return ()
 
 
 def _check_plan(
@@ -209,20 +220,16 @@ class _Writer:
   """A video that is written frame by frame."""
 
   def __init__(
-    self,
-    av: Any,
-    path: Path,
-    kind: str,
-    codecs: Sequence[str],
-    rate: fractions.Fraction,
+    self, av: Any, path: Path, output: Path, rate: fractions.Fraction
   ):
-    self._av = av
-    self._film = av.open(str(path), 'w', format=kind)
+    kind, codecs = _CONTAINERS[output.suffix.lower()]
     codec = next((c for c in codecs if c in av.codecs_available), codecs[0])
-    self._stream = self._film.add_stream(
-      codec, rate=rate, options=_OPTIONS.get(codec, {})
-    )
-    self._codec = codec
+    self._av, self._output, self._codec = av, output, codec
+    with _to_input_error(av, output):
+      self._film = av.open(str(path), 'w', format=kind)
+      self._stream = self._film.add_stream(
+        codec, rate=rate, options=_OPTIONS.get(codec, {})
+      )
     self.count = 0
     self.size = (0, 0)
 
@@ -246,10 +253,12 @@ class _Writer:
     frame = self._av.VideoFrame.from_ndarray(
       np.ascontiguousarray(image), format='rgb24'
     )
-    self._film.mux(self._stream.encode(frame))
+    with _to_input_error(self._av, self._output):
+      self._film.mux(self._stream.encode(frame))
     self.count += 1
 
   def finish(self) -> None:
     """Writes what the encoder still holds back."""
     if self.count:
-      self._film.mux(self._stream.encode())
+      with _to_input_error(self._av, self._output):
+        self._film.mux(self._stream.encode())

@@ -98,6 +98,22 @@ def test_lengths(tmp_path, capsys):
   assert len(_read(tmp_path / 'c.mp4')[1]) == 5
 
 
+@pytest.mark.parametrize('after', [0, 3])
+def test_a_frame_that_fails_leaves_nothing(tmp_path, after):
+  pair = [_film(tmp_path / f'{name}.mp4', 20) for name in 'ab']
+  count = iter(range(99))
+
+  def fuse(images, *, names):
+    if next(count) == after:
+      raise InputError('no such frame')
+    return images[0]
+
+  model = types.SimpleNamespace(fuse=fuse, task='ivf')
+  with pytest.raises(InputError, match='no such frame'):
+    video.fuse_videos(model, pair, tmp_path / 'c.mp4')
+  assert sorted(tmp_path.iterdir()) == sorted(pair)
+
+
 def test_refusals(tmp_path, monkeypatch):
   first = _film(tmp_path / 'a.mp4', 20)
   (tmp_path / 'words.mp4').write_text('these are words')
