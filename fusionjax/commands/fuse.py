@@ -25,8 +25,8 @@ Fuses two or more images of one scene, or all scenes of folders.
 A single folder may hold a folder per scene, pairs by suffix (NAME_A.png,
 NAME_B.png) or a folder per source. Results that are there already are kept:
 the same command goes on where it was stopped. Videos are fused frame by frame
-(pip install av), without sound. What becomes of every kind of
-image stands in docs/files.md."""
+(pip install av), without sound. What becomes of every kind of image stands in
+docs/files.md."""
 # How many scenes are named before all of them are fused.
 _SHOWN = 3
 

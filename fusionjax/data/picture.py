@@ -113,7 +113,7 @@ def resize_exif(exif: bytes, *, size: tuple[int, int]) -> bytes:
 
   held = Image.Exif()
   held.load(exif)
-  details = held.get_ifd(0x8769)
+  details = held.get_ifd(0x8769) if 0x8769 in held else {}
   for tag, side in ((0xA002, size[1]), (0xA003, size[0])):
     if tag in details:
       details[tag] = side
