@@ -1,7 +1,8 @@
-"""Makes the pictures of the README: a pair of exposures and what becomes of it.
+"""Makes the pictures of the README: exposures and what becomes of them.
 
 The photograph is `rocket.jpg` of scikit-image (SpaceX, public domain), lit by
-a field of five stops and taken with two exposures.
+a field of five stops and taken with two exposures; and once more by hand, the
+second one shifted and turned.
 
   python docs/pictures.py
 """
@@ -13,6 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 import fusionjax as fj
 from fusionjax.data import textures
+from fusionjax.data.picture import Picture
+from fusionjax.inference import alignment
+from fusionjax.methods import registry
 
 FOLDER = Path(__file__).resolve().parent / 'pictures'
 
@@ -54,8 +58,38 @@ def sheet(pictures: dict[str, np.ndarray]) -> Image.Image:
   return canvas
 
 
+def by_hand(picture: np.ndarray) -> np.ndarray:
+  """The same picture by a camera that moved."""
+  moved = Image.fromarray(picture).rotate(
+    1.2, resample=Image.Resampling.BICUBIC, translate=(9, -6)
+  )
+  return np.asarray(moved)
+
+
+def write_aligned(under: np.ndarray, over: np.ndarray) -> None:
+  """Writes align.jpg: fused as taken, and after `--align homography`."""
+  pair = [Picture(x[12:-12, 16:-16]) for x in (under, by_hand(over))]
+  aligned, notes = alignment.align(
+    pair,
+    kind='homography',
+    task=registry.get_task('mef'),
+    names=['under', 'over'],
+  )
+  print(*notes, sep='\n')
+  fused = [
+    fj.fuse([picture.pixels for picture in stack], model='ffmef-mef')
+    for stack in (pair, aligned)
+  ]
+  height, width = (min(x.shape[side] for x in fused) for side in (0, 1))
+  as_taken, after = (x[:height, :width] for x in fused)
+  picture = sheet(
+    {'taken by hand, as it is': as_taken, '--align homography': after}
+  )
+  picture.save(FOLDER / 'align.jpg', quality=90)
+
+
 def main() -> None:
-  """Writes under.jpg, over.jpg and fused.jpg into docs/pictures."""
+  """Writes under.jpg, over.jpg, mef.jpg and align.jpg into docs/pictures."""
   FOLDER.mkdir(exist_ok=True)
   radiance = scene()
   under, over = expose(radiance, -0.5, 0), expose(radiance, 3.0, 1)
@@ -67,6 +101,7 @@ def main() -> None:
   fused = fj.fuse([under, over], model='ffmef-mef')
   picture = sheet({'under.jpg': under, 'over.jpg': over, 'fused': fused})
   picture.save(FOLDER / 'mef.jpg', quality=90)
+  write_aligned(under, over)
 
 
 if __name__ == '__main__':

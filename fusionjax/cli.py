@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   args = _parser().parse_args(given)
   args.argv = given
   # What is wrong with a file is said once, and by us.
-  logging.getLogger('tifffile').addHandler(logging.NullHandler())
+  for name in ('tifffile', 'PIL'):
+    logging.getLogger(name).addHandler(logging.NullHandler())
   try:
     with warnings.catch_warnings():
       warnings.filterwarnings('ignore', module='PIL')

@@ -125,6 +125,7 @@ def run(args: argparse.Namespace) -> int:
   if args.limit is not None and args.limit < 1:
     raise InputError(f'--limit {args.limit}: give 1 or more.')
   from fusionjax.commands import terminal
+  from fusionjax.commands.progress import progress_bar
   from fusionjax.evaluation import benchmark, report, summary
 
   plan = benchmark.plan_benchmark(
@@ -142,7 +143,7 @@ def run(args: argparse.Namespace) -> int:
     limit=args.limit,
   )
   print(plan.description, flush=True)
-  with terminal.progress_bar() as progress:
+  with progress_bar() as progress:
     finished = benchmark.run_benchmark(
       plan, fresh=args.fresh, progress=progress
     )
@@ -158,7 +159,7 @@ def run(args: argparse.Namespace) -> int:
     failed=finished.failed,
     command=command,
   )
-  with terminal.progress_bar() as progress:
+  with progress_bar() as progress:
     report.write_page(
       finished.report,
       page,

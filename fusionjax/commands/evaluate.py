@@ -90,10 +90,11 @@ def run(args: argparse.Namespace) -> int:
     The exit code.
   """
   from fusionjax.commands import terminal
+  from fusionjax.commands.progress import progress_bar
   from fusionjax.evaluation import tables
 
   tables.check_outputs(args.output)
-  with terminal.progress_bar() as progress:
+  with progress_bar() as progress:
     scores = _score(args, progress)
   for name, why in scores.failed:
     console.complain(f'{name} failed: {why}')

@@ -1,26 +1,34 @@
 """`fusionjax fuse`: images, or folders of images, to fused images."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fusionjax.commands import console
 
 if TYPE_CHECKING:
   from fusionjax.commands.console import Commands
-  from fusionjax.inference.files import Outcome
+  from fusionjax.inference.files import Handling, Job, Outcome, Plan
+  from fusionjax.inference.model import FusionModel
 
 _HELP = """\
 Fuses two or more images of one scene, or all scenes of folders.
 
   fusionjax fuse under.jpg over.jpg -o fused.png
   fusionjax fuse infrared/ visible/ -o fused/ --model ffmef-ivf
-  fusionjax fuse stacks/ -o fused/
+  fusionjax fuse 'ir/IR*.png' 'vis/VIS*.png' -o fused/ --model ffmef-ivf
+  fusionjax fuse stacks/ -o fused/ --dry-run
   fusionjax fuse ir.png vis.png -o fused.png --model csc_ivfn-ivf \\
     --color visible
+  fusionjax fuse ir.mp4 vis.mp4 -o fused.mp4 --model ffmef-ivf
   fusionjax fuse bands.npy pan.png -o cube.tif --model csc_msfn-msf
 
 A single folder may hold a folder per scene, pairs by suffix (NAME_A.png,
-NAME_B.png) or a folder per source."""
+NAME_B.png) or a folder per source. Results that are there already are kept:
+the same command goes on where it was stopped. Videos are fused frame by frame
+(pip install av), without sound. What becomes of every kind of image stands in
+docs/files.md."""
+# How many scenes are named before all of them are fused.
+_SHOWN = 3
 
 
 def add(commands: 'Commands') -> None:
@@ -36,42 +44,98 @@ def add(commands: 'Commands') -> None:
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.add_argument(
-    'inputs', nargs='+', metavar='INPUT', help='images, or folders'
+    'inputs',
+    nargs='+',
+    metavar='INPUT',
+    help='images, folders, or name patterns in quotes, one per source',
   )
   parser.add_argument(
     '-o',
     '--output',
     required=True,
-    help='the file to write (.png, .jpg, .tif, .npy); a folder for folders',
+    help='the file to write (.png, .jpg, .webp, .tif, .bmp, .npy); a folder'
+    ' for folders',
   )
   parser.add_argument('--model', default='ffmef-mef', help=console.MODEL_HELP)
   parser.add_argument('--like', help=console.LIKE_HELP)
   parser.add_argument(
-    '--suffix',
-    help='kind of the files written to a folder (default: .png; cubes: .tif)',
+    '--dry-run',
+    action='store_true',
+    help='only say what would be fused to what',
   )
-  parser.add_argument(
+  _add_options_of_methods(parser)
+  _add_options_of_files(parser)
+  parser.set_defaults(run=run)
+
+
+def _add_options_of_methods(parser: argparse.ArgumentParser) -> None:
+  group = parser.add_argument_group('options of methods')
+  group.add_argument(
     '--color',
     metavar='KIND',
-    help='colour of the result, for models that leave a choice: csc_ivfn'
-    ' gives grey, or with `visible` the colour of the visible image',
+    help='colour of the result: `published` (default: what the paper of the'
+    ' method does), `chroma` of all sources, `visible` or `first` for that of'
+    ' one source, `grey`, or `rgb` for the colours of the network itself',
   )
-  parser.add_argument(
+  group.add_argument(
     '--stretch',
     action=argparse.BooleanOptionalAction,
     help='whether csc_mefn stretches its result to the full range, as'
     ' published (default: yes)',
   )
-  parser.add_argument(
+  group.add_argument(
     '--exposures',
     metavar='EV,EV,EV',
     help='of the three images for mgdn-hdr, in EV, such as --exposures=-2,0,2'
     ' (default: these, from the darkest image to the brightest)',
   )
-  parser.add_argument(
+
+
+def _add_options_of_files(parser: argparse.ArgumentParser) -> None:
+  group = parser.add_argument_group('options of files')
+  group.add_argument(
+    '--suffix',
+    help='kind of the files written to a folder (default: .png; cubes: .tif)',
+  )
+  group.add_argument(
     '--overwrite', action='store_true', help='replace files that exist'
   )
-  parser.set_defaults(run=run)
+  group.add_argument(
+    '--quality',
+    type=int,
+    default=95,
+    metavar='1..100',
+    help='of JPEG and WebP (default: 95)',
+  )
+  group.add_argument(
+    '--lossless', action='store_true', help='write WebP without loss'
+  )
+  group.add_argument(
+    '--metadata',
+    action=argparse.BooleanOptionalAction,
+    help='keep EXIF and ICC profile of the first source (default: from JPEG to'
+    ' JPEG)',
+  )
+  group.add_argument(
+    '--alpha',
+    choices=('largest', 'first', 'drop'),
+    default='largest',
+    help='alpha of the result: a pixel is there where any source has it'
+    ' (default), as in the first source, or everywhere',
+  )
+  group.add_argument(
+    '--align',
+    choices=('crop', 'translation', 'homography', 'exposure'),
+    help='sources of unequal size are cropped around the middle; and those'
+    ' taken by hand are moved onto each other (needs OpenCV): by a shift, by a'
+    ' shift, turn and tilt, or by a shift of whole pixels for exposures',
+  )
+  group.add_argument(
+    '--max-pixels',
+    type=int,
+    metavar='N',
+    help='refuse images of more pixels (default: 400,000,000)',
+  )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,40 +147,150 @@ def run(args: argparse.Namespace) -> int:
   Returns:
     The exit code.
   """
-  from fusionjax.inference import files
+  from fusionjax.inference import files, video
   from fusionjax.inference.load import load_model
 
+  handling = _handling(args)
   model = load_model(args.model, like=args.like)
-  given = {'color': args.color, 'stretch': args.stretch}
-  options = {name: value for name, value in given.items() if value is not None}
-  model.check_options(options)
-  if args.exposures is not None:
-    options['exposures'] = _numbers(args.exposures)
+  options = _options(args, model)
+  if any(video.is_video(name) for name in args.inputs):
+    return _fuse_videos(args, model, options)
+  _check_align(args.align, model.task)
   plan = files.plan_jobs(
     args.inputs,
     args.output,
     task=model.task,
     suffix=args.suffix,
-    overwrite=args.overwrite,
+    overwrite=args.overwrite or args.dry_run,
+    any_size=handling.align is not None,
+    max_pixels=handling.max_pixels,
   )
   if plan.description:
     print(plan.description)
   for path, why in plan.failed:
     console.complain(f'{path}: {why}')
+  if args.dry_run:
+    _print_plan(plan.jobs, overwrite=args.overwrite)
+    return console.SOME_FAILED if plan.failed else console.DONE
+  return _fuse_all(args, model, plan, options, handling)
+
+
+def _fuse_all(
+  args: argparse.Namespace,
+  model: 'FusionModel',
+  plan: 'Plan',
+  options: dict[str, Any],
+  handling: 'Handling',
+) -> int:
+  """Runs a plan and says what became of it."""
+  from fusionjax.commands.progress import progress_bar
+  from fusionjax.inference import files
+
+  many = bool(plan.description)
+  if many:
+    _print_plan(plan.jobs[:_SHOWN], overwrite=args.overwrite)
+    if len(plan.jobs) > _SHOWN:
+      print(f'  and {len(plan.jobs) - _SHOWN} more (--dry-run lists all)')
   counts = {'fused': 0, 'exists': 0, 'failed': len(plan.failed)}
-  for outcome in files.run_jobs(
-    model, plan, overwrite=args.overwrite, options=options
-  ):
-    if outcome.error is not None and not plan.description:
-      raise outcome.error
-    counts[outcome.status] += 1
-    _report(outcome, model.name)
-  if plan.description:
+  outcomes = files.run_jobs(
+    model, plan, overwrite=args.overwrite, options=options, handling=handling
+  )
+  with progress_bar() as move:
+    for done, outcome in enumerate(outcomes):
+      if outcome.error is not None and not many:
+        raise outcome.error
+      counts[outcome.status] += 1
+      _report(outcome, model.name)
+      if move:
+        move(done + 1, len(plan.jobs), outcome.job.name)
+  if many:
     print(
       f'{counts["fused"]} fused, {counts["exists"]} there already,'
       f' {counts["failed"]} failed'
     )
   return console.SOME_FAILED if counts['failed'] else console.DONE
+
+
+def _fuse_videos(
+  args: argparse.Namespace, model: 'FusionModel', options: dict[str, Any]
+) -> int:
+  """Fuses videos frame by frame and says what became of them."""
+  from pathlib import Path
+
+  from fusionjax.commands.progress import progress_bar
+  from fusionjax.errors import InputError
+  from fusionjax.inference import video
+
+  if args.align or args.dry_run:
+    raise InputError('--align and --dry-run are not for videos. Leave it out.')
+  sources, output = [Path(name) for name in args.inputs], Path(args.output)
+  with progress_bar(unit='frame') as move:
+    film = video.fuse_videos(
+      model,
+      sources,
+      output,
+      options=options,
+      overwrite=args.overwrite,
+      move=move,
+    )
+  height, width = film.size
+  print(
+    f'{output}: {film.frames} frames of {width}x{height}, {float(film.rate):g}'
+    f' a second, from {", ".join(p.name for p in sources)} with {model.name}'
+  )
+  for path in film.longer:
+    console.complain(
+      f'{path} is longer: what comes after {film.frames} frames was left out.'
+    )
+  return console.SOME_FAILED if film.longer else console.DONE
+
+
+def _handling(args: argparse.Namespace) -> 'Handling':
+  """How files are read and written, from the options."""
+  from fusionjax.data.images import MAX_PIXELS
+  from fusionjax.errors import InputError
+  from fusionjax.inference.encoding import Quality
+  from fusionjax.inference.files import Handling
+
+  if not 1 <= args.quality <= 100:
+    raise InputError(f'--quality is {args.quality}. Give 1 to 100.')
+  if args.max_pixels is not None and args.max_pixels < 1:
+    raise InputError(f'--max-pixels is {args.max_pixels}. Give 1 or more.')
+  return Handling(
+    max_pixels=args.max_pixels or MAX_PIXELS,
+    alpha=args.alpha,
+    metadata=args.metadata,
+    quality=Quality(args.quality, lossless=args.lossless),
+    align=args.align,
+  )
+
+
+def _options(args: argparse.Namespace, model: 'FusionModel') -> dict[str, Any]:
+  """Options of the method, checked before anything is read."""
+  given = {'color': args.color, 'stretch': args.stretch}
+  options = {name: value for name, value in given.items() if value is not None}
+  model.check_options(options)
+  if args.exposures is not None:
+    options['exposures'] = _numbers(args.exposures)
+  return options
+
+
+def _check_align(kind: str | None, task: str) -> None:
+  """Checks that sources can be aligned, before anything is read."""
+  from fusionjax.errors import InputError
+  from fusionjax.inference import registration
+  from fusionjax.methods import registry
+
+  if kind is None:
+    return
+  row = registry.get_task(task)
+  if row.guided or row.depth:
+    raise InputError(
+      f'--align is for pictures, and {row.title} fusion takes'
+      f' {" and ".join(row.sources)}. Leave it out.'
+    )
+  if kind != 'crop':
+    registration.load_opencv()
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -131,6 +305,24 @@ def _numbers(text: str) -> tuple[float, ...]:
     ) from error
 
 
+def _print_plan(jobs: 'tuple[Job, ...]', *, overwrite: bool) -> None:
+  """Says what is to be fused to what."""
+  for job in jobs:
+    kept = job.output.exists() and not overwrite
+    note = ' (exists, stays as it is)' if kept else ''
+    print(f'  {_sources(job)} -> {job.output}{note}')
+
+
+def _sources(job: 'Job') -> str:
+  """The names of a scene's files, in their order."""
+  # Files of parallel folders have the same name: then with their folder.
+  distinct = len({path.name for path in job.sources}) == len(job.sources)
+  return ', '.join(
+    path.name if distinct else f'{path.parent.name}/{path.name}'
+    for path in job.sources
+  )
+
+
 def _report(outcome: 'Outcome', model: str) -> None:
   """Says what became of a scene."""
   job = outcome.job
@@ -140,14 +332,10 @@ def _report(outcome: 'Outcome', model: str) -> None:
     print(f'{job.output} exists already, left as it is (see --overwrite)')
   else:
     height, width = outcome.size
-    # Files of parallel folders have the same name: then with their folder.
-    distinct = len({path.name for path in job.sources}) == len(job.sources)
-    sources = ', '.join(
-      path.name if distinct else f'{path.parent.name}/{path.name}'
-      for path in job.sources
-    )
     print(
-      f'{job.output}: {width}x{height} from {sources} with {model} in'
+      f'{job.output}: {width}x{height} from {_sources(job)} with {model} in'
       f' {outcome.seconds:.1f} s',
       flush=True,
     )
+    for note in outcome.notes:
+      print(f'  {note}')

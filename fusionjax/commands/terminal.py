@@ -1,57 +1,20 @@
-"""Tables and progress bars on the terminal."""
+"""Tables on the terminal."""
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import rich.box
 from rich.console import Console
-from rich.progress import (
-  BarColumn,
-  MofNCompleteColumn,
-  Progress,
-  TextColumn,
-  TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
 import fusionjax
-from fusionjax.evaluation import pool, ranking, tables
+from fusionjax.evaluation import ranking, tables
 from fusionjax.evaluation.result import Method, Report
 from fusionjax.evaluation.scores import IMAGE, MEAN, Scores
 from fusionjax.metrics import METRICS
 
 # Of the best value of a metric, and of the second best.
 _STYLES = ('bold', 'underline')
-
-
-@contextlib.contextmanager
-def progress_bar() -> Iterator[pool.Progress | None]:
-  """A bar on stderr while a block runs.
-
-  Yields:
-    What moves the bar; None where stderr is no terminal: a pipe or a file
-    wants the table alone.
-  """
-  if not sys.stderr.isatty():
-    yield None
-    return
-  bar = Progress(
-    BarColumn(),
-    MofNCompleteColumn(),
-    TimeRemainingColumn(),
-    TextColumn('{task.description}', markup=False),
-    console=Console(stderr=True),
-    transient=True,
-  )
-  with bar:
-    task = bar.add_task('', total=None)
-
-    def move(done: int, count: int, name: str) -> None:
-      bar.update(task, completed=done, total=count, description=name)
-
-    yield move
 
 
 def print_scores(scores: Scores, *, outputs: Sequence[str]) -> None:

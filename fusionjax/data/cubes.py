@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fusionjax.data import images, mat_file, naming
+from fusionjax.data import images, mat_file, naming, npy
 from fusionjax.errors import InputError
 
 CUBE_SUFFIXES = images.IMAGE_SUFFIXES | {'.mat'}
@@ -13,12 +13,15 @@ CUBE_SUFFIXES = images.IMAGE_SUFFIXES | {'.mat'}
 GUIDE_ROLES = ('panchromatic', 'colour', 'visible')
 
 
-def read_cube(path: Path | str) -> np.ndarray:
+def read_cube(
+  path: Path | str, *, max_pixels: int = images.MAX_PIXELS
+) -> np.ndarray:
   """Reads a cube.
 
   Args:
     path: .mat (the array of three axes in it; the largest, if there are
       several), .npy, .tif (samples or pages are bands), or any picture.
+    max_pixels: the largest height x width to read.
 
   Returns:
     [h, w, bands], uint8, uint16 or float32. Wider integers and floats that
@@ -39,19 +42,24 @@ def read_cube(path: Path | str) -> np.ndarray:
   if suffix == '.mat':
     array = _largest(path)
   elif suffix == '.npy':
-    array = _read_npy(path)
+    array = npy.open_npy(path)
   elif suffix in ('.tif', '.tiff'):
-    array = _read_tiff(path)
+    array = _read_tiff(path, max_pixels)
   else:
-    array = images.read_image(path)
+    array = images.read_image(path, max_pixels=max_pixels)
+  if array.ndim >= 2 and array.size:
+    images.check_pixels(path, array.shape[0], array.shape[1], max_pixels)
   return _checked(array, path)
 
 
-def read_cubes(paths: Sequence[Path | str]) -> np.ndarray:
+def read_cubes(
+  paths: Sequence[Path | str], *, max_pixels: int = images.MAX_PIXELS
+) -> np.ndarray:
   """Reads a cube that lies in several files, bands in their order.
 
   Args:
     paths: one or more files, see `read_cube`.
+    max_pixels: the largest height x width to read.
 
   Returns:
     [h, w, bands].
@@ -59,7 +67,7 @@ def read_cubes(paths: Sequence[Path | str]) -> np.ndarray:
   Raises:
     InputError: if a file cannot be read, or sizes or dtypes differ.
   """
-  parts = [read_cube(path) for path in paths]
+  parts = [read_cube(path, max_pixels=max_pixels) for path in paths]
   for path, part in zip(paths, parts, strict=True):
     same = part.shape[:2] == parts[0].shape[:2] and part.dtype == parts[0].dtype
     if not same:
@@ -119,23 +127,26 @@ def _largest(path: Path) -> np.ndarray:
   return max(arrays, key=lambda array: array.size)
 
 
-def _read_npy(path: Path) -> np.ndarray:
-  try:
-    return np.load(path, allow_pickle=False)
-  except (OSError, ValueError, EOFError) as error:
-    raise InputError(
-      f'{path} is no .npy file of numbers ({error}). Save it with numpy.save.'
-    ) from error
-
-
-def _read_tiff(path: Path) -> np.ndarray:
+def _read_tiff(path: Path, max_pixels: int) -> np.ndarray:
   import tifffile
 
   try:
     with tifffile.TiffFile(path) as tiff:
-      pages = [page.asarray() for page in tiff.pages]
+      pages = []
+      # By number: a damaged link to a next page leads iterators astray.
+      for at in range(len(tiff.pages)):
+        page = tiff.pages[at]
+        head = page.keyframe or tiff.pages.first
+        height, width = int(head.imagelength), int(head.imagewidth)
+        images.check_pixels(path, height, width, max_pixels)
+        pages.append(page.asarray())
       planar = tiff.pages.first.axes == 'SYX'
-  except (tifffile.TiffFileError, OSError, ValueError, KeyError) as error:
+  except InputError:
+    raise
+  except (
+    *(tifffile.TiffFileError, NotImplementedError),
+    *images.DAMAGED,
+  ) as error:
     raise InputError(
       f'{path} is damaged or truncated ({error}). Export it again.'
     ) from error

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from fusionjax.data import cache, images, textures
+from fusionjax.data import cache, images, npy, textures
 from fusionjax.data.scenes import Example, Scene
 from fusionjax.errors import InputError
 from fusionjax.ops import resize
@@ -17,11 +17,14 @@ SIZE = (192, 256)
 _NYU_TRAIN = 1000
 
 
-def read_depth(path: Path | str) -> np.ndarray:
+def read_depth(
+  path: Path | str, *, max_pixels: int = images.MAX_PIXELS
+) -> np.ndarray:
   """Reads a depth map in the unit of its file.
 
   Args:
-    path: .npy, or a grey picture of 8 or 16 bits.
+    path: .npy, a grey picture of 8 or 16 bits, or .exr of one channel.
+    max_pixels: the largest height x width to read.
 
   Returns:
     [h, w] float32 of a .npy of floats (metres, say), else uint8 or uint16.
@@ -31,14 +34,13 @@ def read_depth(path: Path | str) -> np.ndarray:
   """
   path = Path(path)
   if path.suffix.lower() != '.npy':
-    depth = images.read_image(path)
+    depth = images.read_image(path, max_pixels=max_pixels)
   else:
-    try:
-      depth = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    depth = npy.open_npy(path)
+    if depth.dtype.kind not in 'uif':
       raise InputError(
-        f'{path} is no .npy file of numbers ({error}). Save it with numpy.save.'
-      ) from error
+        f'{path} holds {depth.dtype}, and depths are numbers. Save it as float.'
+      )
     if depth.dtype not in (np.uint8, np.uint16):
       depth = depth.astype(np.float32)
   if depth.ndim == 3 and depth.shape[-1] == 1:
@@ -48,6 +50,7 @@ def read_depth(path: Path | str) -> np.ndarray:
       f'{path} has shape {list(depth.shape)}, and a depth map is [height,'
       ' width]. Give a grey picture or a .npy file.'
     )
+  images.check_pixels(path, depth.shape[0], depth.shape[1], max_pixels)
   if not np.isfinite(depth).all():
     raise InputError(
       f'{path} holds depths that are no numbers. Fill the holes first.'

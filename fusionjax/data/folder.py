@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from fusionjax.data import cubes, headers, layouts, naming
+from fusionjax.data import cubes, headers, images, layouts, naming
 from fusionjax.data.scenes import Found, Scene, group_names
 from fusionjax.errors import InputError
 from fusionjax.methods import registry
@@ -23,7 +23,11 @@ _SPLITS = {
 
 
 def find_scenes(
-  roots: Sequence[Path | str], *, task: str | None = None
+  roots: Sequence[Path | str],
+  *,
+  task: str | None = None,
+  any_size: bool = False,
+  max_pixels: int = images.MAX_PIXELS,
 ) -> Found:
   """Finds the scenes in a folder, or in parallel folders.
 
@@ -37,6 +41,8 @@ def find_scenes(
     task: a key of `registry.TASKS`: sources come in its order and scenes of
       unequal sizes are left out. None, or a task that is not there, takes
       everything in the order of the roles, else of the names.
+    any_size: whether the sources of a scene may be of unequal sizes.
+    max_pixels: images of more are left out.
 
   Returns:
     The scenes and what was left out.
@@ -61,7 +67,9 @@ def find_scenes(
       tables = sorted(p for p in above.pop().glob('*.csv'))
       table = next((p for p in tables if _read_split_table(p)), None)
       layout.drafts = _split_by_table(layout.drafts, table)
-  return _finish(folders, layout, registry.TASKS.get(task or ''))
+  return finish(
+    folders, layout, task=task, any_size=any_size, max_pixels=max_pixels
+  )
 
 
 def _check_folder(folder: Path) -> None:
@@ -236,20 +244,40 @@ def _split_by_table(
   return placed
 
 
-def _finish(
-  roots: tuple[Path, ...], layout: layouts.Layout, task: registry.Task | None
+def finish(
+  roots: tuple[Path, ...],
+  layout: layouts.Layout,
+  *,
+  task: str | None,
+  any_size: bool = False,
+  max_pixels: int = images.MAX_PIXELS,
 ) -> Found:
-  """Orders the sources, checks the headers, and names groups."""
+  """Orders the sources of a layout, checks the headers, and names groups.
+
+  Args:
+    roots: where it was found.
+    layout: its scenes.
+    task: as in `find_scenes`.
+    any_size: as in `find_scenes`.
+    max_pixels: as in `find_scenes`.
+
+  Returns:
+    The scenes and what was left out.
+
+  Raises:
+    InputError: if nothing is a scene.
+  """
+  row = registry.TASKS.get(task or '')
   left_out = list(layout.left_out)
   known: dict[Path, headers.Header] = {}
   kept: list[tuple[layouts.Draft, list[layouts.Item], Path | None]] = []
   for draft in layout.drafts:
-    sources, reference, extra = _ordered(draft, task)
+    sources, reference, extra = _ordered(draft, row)
     left_out += extra
     paths = [item.path for item in sources]
     every = [*paths, reference] if reference else paths
-    known.update({path: _header(path, task) for path in every})
-    problem = _problem(paths, reference, known, task)
+    known.update({path: _header(path, row, max_pixels) for path in every})
+    problem = _problem(paths, reference, known, row, any_size=any_size)
     if problem:
       left_out.append(problem)
     else:
@@ -280,9 +308,11 @@ def _finish(
   )
 
 
-def _header(path: Path, task: registry.Task | None) -> headers.Header:
+def _header(
+  path: Path, task: registry.Task | None, max_pixels: int
+) -> headers.Header:
   """Reads a header; what is no picture may still be a cube."""
-  header = headers.read_header(path)
+  header = headers.read_header(path, max_pixels=max_pixels)
   cube = task is not None and task.measures
   return headers.Header() if cube and header.problem else header
 
@@ -316,6 +346,8 @@ def _problem(
   reference: Path | None,
   known: dict[Path, headers.Header],
   task: registry.Task | None,
+  *,
+  any_size: bool,
 ) -> tuple[Path, str] | None:
   """Why a scene cannot be used: the file to name, and the reason."""
   every = [*paths, reference] if reference else paths
@@ -329,6 +361,8 @@ def _problem(
     takes = ', '.join(task.sources)
     count = f'{len(paths)} source{"s" if len(paths) > 1 else ""}'
     return paths[0], f'{count} in its scene; {task.title} takes {takes}'
+  if any_size:
+    return None
   sizes = {path: known[path].size for path in every if known[path].size}
   for path, size in sizes.items():
     first, expected = next(iter(sizes.items()))

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from fusionjax.data import images
+from fusionjax.data import images, npy
 from fusionjax.errors import InputError
 
 # A cube in a .mat file counts as an image: it is listed as a scene, and what
@@ -41,11 +41,12 @@ def is_hidden(path: Path) -> bool:
   )
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, *, max_pixels: int = images.MAX_PIXELS) -> Header:
   """Reads the size of an image without decoding it.
 
   Args:
     path: an image file.
+    max_pixels: the largest height x width to take.
 
   Returns:
     Its header; `problem` is set where the file is not what its name says.
@@ -53,18 +54,17 @@ def read_header(path: Path) -> Header:
   if path.suffix.lower() == '.mat':
     return Header()
   try:
-    size = images.image_size(path)
+    size = images.image_size(path, max_pixels=max_pixels)
   except InputError as error:
     return Header(problem=str(error).removeprefix(str(path)).lstrip(': '))
   return Header(size, grey=_is_grey(path))
 
 
 def _is_grey(path: Path) -> bool | None:
-  import numpy as np
   import PIL.Image
 
   if path.suffix.lower() == '.npy':
-    return np.load(path, mmap_mode='r', allow_pickle=False).ndim == 2
+    return npy.open_npy(path).ndim == 2
   try:
     with PIL.Image.open(path) as image:
       return image.mode in _GREY_MODES

@@ -1,20 +1,21 @@
 """Reading of image files to arrays: bit depth kept, orientation applied.
 
-Colour profiles are ignored, as the published codes ignore them. An alpha
-channel is dropped: the stored colours stay as they are, nothing is blended.
-Of a file with several pictures the first is read.
+Colour profiles are ignored, as the published codes ignore them, but for CMYK.
+`read_image` drops an alpha channel and `read_picture` gives it: the stored
+colours stay as they are, nothing is blended. Of a file with several pictures
+the first is read. docs/files.md says what becomes of every mode.
 """
 
 import struct
 import threading
-import tokenize
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from fusionjax.data import decoding, npy, radiance_files
+from fusionjax.data.picture import Metadata, Picture, read_metadata
 from fusionjax.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _KINDS = 'PNG, JPEG, TIFF, BMP, WebP or .npy'
 _FORMATS = ('PNG', 'JPEG', 'TIFF', 'BMP', 'WEBP')
 # What Pillow and tifffile raise for a damaged file. OSError includes
 # Pillow's UnidentifiedImageError.
-_DAMAGED = (
+DAMAGED = (
   OSError,
   SyntaxError,
   EOFError,
@@ -38,20 +39,20 @@ _DAMAGED = (
   KeyError,
   IndexError,
   TypeError,
+  OverflowError,
   struct.error,
   zlib.error,
 )
-_EXIF_ORIENTATION = 0x0112
 # Pillow's own limit on pixels is a global; it is lifted while a header is
 # read, because `max_pixels` takes its place.
 _PILLOW_LIMIT = threading.Lock()
 
 
 def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-  """Reads an image file.
+  """Reads the colours of an image file.
 
   Args:
-    path: PNG, JPEG, TIFF, BMP, WebP or .npy file.
+    path: PNG, JPEG, TIFF, BMP, WebP or .npy file; or radiance, .hdr or .exr.
     max_pixels: the largest height x width to read.
 
   Returns:
@@ -60,51 +61,97 @@ def read_image(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
   Raises:
     InputError: if the file is missing, damaged, too large or no image.
   """
+  return read_picture(path, max_pixels=max_pixels).pixels
+
+
+def read_picture(
+  path: Path | str, *, max_pixels: int = MAX_PIXELS, metadata: bool = False
+) -> Picture:
+  """Reads an image file with its alpha channel.
+
+  Args:
+    path: a file that `read_image` takes.
+    max_pixels: the largest height x width to read.
+    metadata: whether EXIF and ICC profile are read, too.
+
+  Returns:
+    The picture, upright.
+
+  Raises:
+    InputError: if the file is missing, damaged, too large or no image.
+  """
   path = Path(path)
   _check_file(path)
-  if path.suffix.lower() == '.npy':
+  suffix = path.suffix.lower()
+  if suffix in radiance_files.RADIANCE_SUFFIXES:
+    return Picture(radiance_files.read_radiance(path, max_pixels=max_pixels))
+  if suffix == '.npy':
     array = _open_npy(path, max_pixels)
     keep = array.dtype in (np.uint8, np.uint16)
-    return np.array(array, array.dtype if keep else np.float32)
+    return Picture(np.array(array, array.dtype if keep else np.float32))
   with path.open('rb') as file:
     picture = _open_picture(path, file, max_pixels)
     try:
-      if picture is None or (picture.format == 'TIFF' and _is_deep_tiff(file)):
-        return _read_deep_tiff(file)
-      array = _read_pixels(picture, file)
-      # After the pixels: Pillow turns a TIFF itself and then drops the tag,
-      # and a PNG may carry its tag behind the pixels.
-      orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
+      return _decode(picture, file, metadata=metadata)
     except InputError as error:
       raise InputError(f'{path}: {error}') from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
       raise _damaged(path, error) from error
-  return _upright(array, orientation)
 
 
-def image_size(path: Path | str) -> tuple[int, int]:
+def _decode(
+  picture: 'PillowImage.Image | None', file: BinaryIO, *, metadata: bool
+) -> Picture:
+  """Decodes an opened picture, whole and upright."""
+  said = Metadata()
+  if picture is None or (
+    picture.format == 'TIFF' and decoding.is_deep_tiff(file)
+  ):
+    if metadata:
+      said = Metadata('TIFF') if picture is None else read_metadata(picture)
+    return Picture(*decoding.read_deep_tiff(file), said)
+  pixels, alpha = decoding.read_pixels(picture, file)
+  if metadata:
+    said = read_metadata(picture)
+  # After the pixels: Pillow turns a TIFF itself and then drops the tag,
+  # and a PNG may carry its tag behind the pixels.
+  orientation = picture.getexif().get(decoding.EXIF_ORIENTATION, 1)
+  pixels = decoding.upright(pixels, orientation)
+  if alpha is not None:
+    alpha = decoding.upright(alpha, orientation)
+  return Picture(pixels, alpha, said)
+
+
+def image_size(
+  path: Path | str, *, max_pixels: int = MAX_PIXELS
+) -> tuple[int, int]:
   """Returns (height, width) of an image file as `read_image` gives it.
 
-  Reads the header only.
+  Reads the header only, but for radiance.
 
   Args:
     path: an image file.
+    max_pixels: the largest height x width to take.
 
   Raises:
     InputError: if the file is missing, too large or no image.
   """
   path = Path(path)
   _check_file(path)
-  if path.suffix.lower() == '.npy':
-    height, width = _open_npy(path, MAX_PIXELS).shape[:2]
+  suffix = path.suffix.lower()
+  if suffix in radiance_files.RADIANCE_SUFFIXES:
+    height, width = read_image(path, max_pixels=max_pixels).shape[:2]
+    return height, width
+  if suffix == '.npy':
+    height, width = _open_npy(path, max_pixels).shape[:2]
     return height, width
   with path.open('rb') as file:
-    picture = _open_picture(path, file, MAX_PIXELS)
+    picture = _open_picture(path, file, max_pixels)
     try:
       if picture is None or picture.format == 'TIFF':
         return _tiff_size(file)
       turned = _header_orientation(picture, file) >= 5
-    except _DAMAGED as error:
+    except DAMAGED as error:
       raise _damaged(path, error) from error
     width, height = picture.size
   return (width, height) if turned else (height, width)
@@ -143,7 +190,8 @@ def to_unit_rgb(image: np.ndarray) -> np.ndarray:
 
 def _check_file(path: Path) -> None:
   """Raises where there is no file that could be an image."""
-  if path.suffix.lower() not in IMAGE_SUFFIXES and not path.is_dir():
+  known = IMAGE_SUFFIXES | set(radiance_files.RADIANCE_SUFFIXES)
+  if path.suffix.lower() not in known and not path.is_dir():
     raise InputError(
       f'{path}: unknown kind of image {path.suffix!r}. Give {_KINDS}.'
     )
@@ -170,7 +218,18 @@ def _damaged(path: Path, error: BaseException) -> InputError:
   )
 
 
-def _check_pixels(path: Path, height: int, width: int, limit: int) -> None:
+def check_pixels(path: Path, height: int, width: int, limit: int) -> None:
+  """Checks the size that a header claims, before anything is decoded.
+
+  Args:
+    path: the file.
+    height: rows.
+    width: columns.
+    limit: the largest height x width.
+
+  Raises:
+    InputError: if there are no pixels, or more than the limit.
+  """
   if not height * width:
     raise InputError(f'{path} is {width}x{height}: it has no pixels.')
   if height * width > limit:
@@ -203,107 +262,24 @@ def _open_picture(
       raise InputError(
         f'{path} is not an image, whatever its name says. Give {_KINDS}.'
       ) from error
-    _check_pixels(path, *size, max_pixels)
+    check_pixels(path, *size, max_pixels)
     return None
   except (OSError, ValueError) as error:
     raise _damaged(path, error) from error
   width, height = picture.size
-  _check_pixels(path, height, width, max_pixels)
+  check_pixels(path, height, width, max_pixels)
   return picture
-
-
-def _read_pixels(picture: 'PillowImage.Image', file: BinaryIO) -> np.ndarray:
-  """Decodes an opened picture, without its orientation."""
-  if picture.format == 'PNG':
-    array = _read_deep_png(picture, file)
-    if array is not None:
-      # Checks the rest of the file, and finds an orientation behind it.
-      picture.load()
-      return array
-  picture.load()
-  if picture.mode in ('I;16', 'I;16B', 'I;16L', 'I'):
-    array = np.asarray(picture)
-    if picture.mode == 'I' and (array.min() < 0 or array.max() > 65535):
-      raise InputError('32-bit integers are no image. Save it with 16 bits.')
-    return array.astype(np.uint16)
-  if picture.mode == 'F':
-    return np.array(picture, np.float32)
-  grey = picture.mode in ('1', 'L', 'LA', 'La')
-  return np.array(picture.convert('L' if grey else 'RGB'))
-
-
-def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-  """Yields (type, length) of a PNG's chunks, the file at each one's data."""
-  start = 8
-  while True:
-    file.seek(start)
-    head = file.read(8)
-    if len(head) < 8:
-      return
-    length, kind = struct.unpack('>I4s', head)
-    yield kind, length
-    start += length + 12
-
-
-def _read_deep_png(
-  picture: 'PillowImage.Image', file: BinaryIO
-) -> np.ndarray | None:
-  """Reads a 16-bit PNG with colour or alpha; None for any other PNG.
-
-  Pillow opens these with 8 bits. Its decoder can still give either byte of a
-  sample: `;16B` takes the first as the high one, `;16L` the second. So two
-  passes over the data give both bytes.
-  """
-  from PIL import Image
-
-  header, data = b'', []
-  for kind, length in _png_chunks(file):
-    if kind == b'IHDR':
-      header = file.read(length)
-      if header[8] != 16 or header[9] not in (2, 4, 6):
-        return None
-    elif kind == b'IDAT':
-      data.append(file.read(length))
-    elif kind in (b'IEND', b'fdAT'):
-      break
-  stream = b''.join(data)
-  colour_type, interlaced = header[9], header[12]
-
-  def decode(mode: str, raw: str) -> np.ndarray:
-    return np.asarray(
-      Image.frombytes(mode, picture.size, stream, 'zip', raw, interlaced)
-    )
-
-  if colour_type == 4:
-    # Grey with alpha: the four bytes of a pixel pass for 8-bit RGBA.
-    high, low = np.moveaxis(decode('RGBA', 'RGBA')[..., :2], -1, 0)
-  else:
-    mode = 'RGB' if colour_type == 2 else 'RGBA'
-    high = decode(mode, f'{mode};16B')[..., :3]
-    low = decode(mode, f'{mode};16L')[..., :3]
-  return high.astype(np.uint16) << 8 | low
 
 
 def _header_orientation(picture: 'PillowImage.Image', file: BinaryIO) -> int:
   """The orientation of a picture, without decoding where it can be had."""
   if picture.format == 'PNG' and not (
     {'exif', 'xmp', 'Raw profile type exif'} & picture.info.keys()
-    or any(kind == b'eXIf' for kind, _ in _png_chunks(file))
+    or any(kind == b'eXIf' for kind, _ in decoding.png_chunks(file))
   ):
     # Pillow would decode the whole file to look for a tag at its end.
     return 1
-  return picture.getexif().get(_EXIF_ORIENTATION, 1)
-
-
-def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
-  """Applies an EXIF orientation (1 to 8) to [h, w, ...] pixels."""
-  if orientation in (5, 6, 7, 8):
-    array = array.swapaxes(0, 1)
-  if orientation in (2, 3, 6, 7):
-    array = array[:, ::-1]
-  if orientation in (3, 4, 7, 8):
-    array = array[::-1]
-  return np.ascontiguousarray(array)
+  return picture.getexif().get(decoding.EXIF_ORIENTATION, 1)
 
 
 def _tiff_size(file: BinaryIO) -> tuple[int, int]:
@@ -313,8 +289,9 @@ def _tiff_size(file: BinaryIO) -> tuple[int, int]:
   file.seek(0)
   with tifffile.TiffFile(file) as tiff:
     page = tiff.pages.first
-    height, width = page.imagelength, page.imagewidth
-    tag = page.tags.get(_EXIF_ORIENTATION)
+    # A damaged tag may hold several numbers, or none.
+    height, width = int(page.imagelength), int(page.imagewidth)
+    tag = page.tags.get(decoding.EXIF_ORIENTATION)
     turned = tag is not None and int(tag.value) >= 5
   return (width, height) if turned else (height, width)
 
@@ -325,55 +302,13 @@ def _foreign_tiff_size(file: BinaryIO) -> tuple[int, int] | None:
 
   try:
     return _tiff_size(file)
-  except (tifffile.TiffFileError, *_DAMAGED):
+  except (tifffile.TiffFileError, *DAMAGED):
     return None
-
-
-def _is_deep_tiff(file: BinaryIO) -> bool:
-  """Whether a TIFF has colour of more than 8 bits, which Pillow cuts."""
-  import tifffile
-
-  file.seek(0)
-  with tifffile.TiffFile(file) as tiff:
-    page = tiff.pages.first
-    return page.samplesperpixel > 1 and page.dtype != np.uint8
-
-
-def _read_deep_tiff(file: BinaryIO) -> np.ndarray:
-  """Reads a TIFF with colour of 16 bits or float."""
-  import tifffile
-
-  file.seek(0)
-  with tifffile.TiffFile(file) as tiff:
-    page = tiff.pages.first
-    if page.dtype not in (np.uint16, np.float16, np.float32, np.float64):
-      raise InputError(
-        f'TIFF of {page.dtype} is not read. Save it with 8 or 16 bits.'
-      )
-    tag = page.tags.get(_EXIF_ORIENTATION)
-    orientation = 1 if tag is None else int(tag.value)
-    array = page.asarray()
-    if page.axes == 'SYX':
-      array = np.moveaxis(array, 0, -1)
-    if array.shape[:2] != (page.imagelength, page.imagewidth):
-      raise ValueError('its pixels are not all there')
-  if array.ndim == 3:
-    # Two samples: grey with alpha.
-    array = array[..., 0] if array.shape[-1] == 2 else array[..., :3]
-  dtype = np.uint16 if array.dtype == np.uint16 else np.float32
-  return _upright(array.astype(dtype), orientation)
 
 
 def _open_npy(path: Path, max_pixels: int) -> np.ndarray:
   """Maps a .npy file: its header is checked, its numbers not yet read."""
-  try:
-    array = np.load(path, mmap_mode='r', allow_pickle=False)
-  except (*_DAMAGED, tokenize.TokenError) as error:
-    raise InputError(
-      f'{path} is no .npy file of numbers ({error}). Save it with numpy.save.'
-    ) from error
-  if not isinstance(array, np.ndarray):
-    raise InputError(f'{path} is an archive. Give one .npy array.')
+  array = npy.open_npy(path)
   if array.ndim == 3 and array.shape[-1] == 1:
     array = array[..., 0]
   if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[-1] != 3):
@@ -381,7 +316,7 @@ def _open_npy(path: Path, max_pixels: int) -> np.ndarray:
       f'{path} has shape {list(array.shape)}, expected [h, w] or [h, w, 3].'
       ' Save one image per file.'
     )
-  _check_pixels(path, array.shape[0], array.shape[1], max_pixels)
+  check_pixels(path, array.shape[0], array.shape[1], max_pixels)
   if array.dtype not in (np.uint8, np.uint16) and not np.issubdtype(
     array.dtype, np.floating
   ):

@@ -212,9 +212,34 @@ def match_folders(roles: Mapping[Path, str | None]) -> Layout:
       if first != path:
         left_out.append((path, f'same name as {first.name}'))
     images[folder] = list(unique.values())
+  drafts, incomplete = match_files(images, roles)
+  names = ', '.join(folder.name for folder in roles)
+  title = f'parallel folders ({names})'
+  return Layout(title, drafts, left_out + incomplete)
+
+
+def match_files(
+  images: Mapping[Path, Sequence[Path]],
+  roles: Mapping[Path, str | None],
+  *,
+  names: Mapping[Path, str] | None = None,
+) -> tuple[list[Draft], list[tuple[Path, str]]]:
+  """Matches the files of sources by the surest rule that works.
+
+  Args:
+    images: the files of each source; a source is a folder or a pattern.
+    roles: what each source holds as far as it is known.
+    names: what scenes are called and matched by, of every file; their stems
+      by default.
+
+  Returns:
+    The scenes, each with a file of every source but the reference's, and
+    (path, why) of the files without a counterpart.
+  """
   needed = [f for f, role in roles.items() if role != naming.REFERENCE]
+  called = names or {p: p.stem for paths in images.values() for p in paths}
   best = max(
-    (_match(images, needed, key) for key in _MATCH_RULES),
+    (_match(images, needed, key, called) for key in _MATCH_RULES),
     key=lambda match: len(match[0]),
   )
   complete, incomplete = best
@@ -223,13 +248,17 @@ def match_folders(roles: Mapping[Path, str | None]) -> Layout:
     items = tuple(
       Item(path, roles[folder], folder.name) for folder, path in files.items()
     )
-    stems = {item.path.stem.casefold() for item in items}
-    name = items[0].path.stem if len(stems) == 1 else key or items[0].path.stem
-    drafts.append(Draft(name, items))
-  for path, missing in incomplete:
-    left_out.append((path, f'no counterpart in {missing}'))
-  names = ', '.join(folder.name for folder in roles)
-  return Layout(f'parallel folders ({names})', drafts, left_out)
+    own = called[items[0].path]
+    same = len({called[item.path].casefold() for item in items}) == 1
+    drafts.append(Draft(own if same else key or own, items))
+  return drafts, [
+    (path, f'no counterpart in {missing}') for path, missing in incomplete
+  ]
+
+
+def label(source: Path) -> str:
+  """What a source is called: a folder by its name, a pattern as it is."""
+  return source.name if source.is_dir() else str(source)
 
 
 def _folded(names: list[str]) -> list[str]:
@@ -253,15 +282,16 @@ _MATCH_RULES: tuple[Callable[[list[str]], list[str]], ...] = (
 
 
 def _match(
-  images: dict[Path, list[Path]],
+  images: Mapping[Path, Sequence[Path]],
   needed: Sequence[Path],
   rule: Callable[[list[str]], list[str]],
+  called: Mapping[Path, str],
 ) -> tuple[dict[str, dict[Path, Path]], list[tuple[Path, str]]]:
   """Matches by one rule: complete sets by key, and files without partners."""
   by_key: dict[str, dict[Path, Path]] = collections.defaultdict(dict)
   incomplete = []
   for folder, paths in images.items():
-    keys = rule([path.stem for path in paths])
+    keys = rule([called[path] for path in paths])
     often = collections.Counter(keys)
     for key, path in zip(keys, paths, strict=True):
       if often[key] == 1:
@@ -270,7 +300,7 @@ def _match(
         incomplete.append((path, 'the other folders: its name is ambiguous'))
   complete = {}
   for key, files in by_key.items():
-    missing = [folder.name for folder in needed if folder not in files]
+    missing = [label(folder) for folder in needed if folder not in files]
     if missing:
       incomplete += [(path, ' and '.join(missing)) for path in files.values()]
     else:

@@ -1,4 +1,4 @@
-"""Radiance: .hdr files, and exposures with the radiance they stand for."""
+"""Radiance: exposures with the radiance they stand for."""
 
 import re
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fusionjax.data import cache, images, synthetic, textures
+from fusionjax.data.radiance_files import read_hdr
 from fusionjax.data.scenes import Example, Scene
 from fusionjax.errors import InputError
 
@@ -15,7 +16,6 @@ DEFAULT_EXPOSURES = (-2.0, 0.0, 2.0)
 GAMMA = 2.2
 _TRUTH = 'HDRImg.hdr'
 _EXPOSURES = 'exposure.txt'
-_RESOLUTION = re.compile(rb'-Y (\d+) \+X (\d+)\n')
 
 
 def six_channels(picture: np.ndarray, *, exposure: float) -> np.ndarray:
@@ -36,63 +36,6 @@ def six_channels(picture: np.ndarray, *, exposure: float) -> np.ndarray:
   picture = np.asarray(picture, np.float32)
   radiance = picture ** np.float32(GAMMA) / np.float32(2.0**exposure)
   return np.concatenate([picture, radiance], axis=-1)
-
-
-def read_hdr(path: Path | str) -> np.ndarray:
-  """Reads a Radiance file.
-
-  Args:
-    path: .hdr, rows from the top, run-length encoded or not.
-
-  Returns:
-    [h, w, 3] float32.
-
-  Raises:
-    InputError: if the file is missing, damaged or no such file.
-  """
-  path = Path(path)
-  if not path.is_file():
-    raise InputError(f'{path} is no file. Check the path.')
-  data = path.read_bytes()
-  found = _RESOLUTION.search(data)
-  if not data.startswith(b'#?') or found is None:
-    raise InputError(
-      f'{path} is no Radiance file with rows from the top. Export it again.'
-    )
-  height, width = int(found[1]), int(found[2])
-  try:
-    pixels = _decode(memoryview(data)[found.end() :], height, width)
-  except (IndexError, ValueError) as error:
-    raise InputError(f'{path} is damaged or truncated.') from error
-  scale = np.ldexp(np.float32(1), pixels[..., 3].astype(np.int32) - 136)
-  scale[pixels[..., 3] == 0] = 0
-  return pixels[..., :3].astype(np.float32) * scale[..., None]
-
-
-def _decode(data: memoryview, height: int, width: int) -> np.ndarray:
-  """Decodes [h, w, 4] bytes: mantissas and the exponent."""
-  rle = 8 <= width < 32768 and data[0] == data[1] == 2 and data[2] < 128
-  if not rle:
-    flat = np.frombuffer(data[: 4 * height * width], np.uint8)
-    return flat.reshape(height, width, 4)
-  pixels = np.empty((height, 4, width), np.uint8)
-  at = 0
-  for row in range(height):
-    at += 4
-    for channel in range(4):
-      place = 0
-      while place < width:
-        count = data[at]
-        if count > 128:
-          count -= 128
-          pixels[row, channel, place : place + count] = data[at + 1]
-          at += 2
-        else:
-          values = np.frombuffer(data[at + 1 : at + 1 + count], np.uint8)
-          pixels[row, channel, place : place + count] = values
-          at += 1 + count
-        place += count
-  return pixels.transpose(0, 2, 1)
 
 
 def read_exposures(path: Path | str) -> list[float]:

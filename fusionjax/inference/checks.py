@@ -64,23 +64,31 @@ def check_count(count: int, *, task: str) -> None:
   )
 
 
-def check_sizes(sizes: Sequence[tuple[int, ...]], names: Sequence[str]) -> None:
+def check_sizes(
+  sizes: Sequence[tuple[int, ...]],
+  names: Sequence[str],
+  *,
+  any_size: bool = False,
+  hint: str = '',
+) -> None:
   """Checks that images share one size, and that it is large enough.
 
   Args:
     sizes: (height, width) of every image.
     names: what errors call them.
+    any_size: whether the sizes may differ.
+    hint: what else could be done about it, after a space.
 
   Raises:
     InputError: if the sizes differ or a side is below 16 pixels.
   """
   for (height, width), name in zip(sizes, names, strict=True):
     first_height, first_width = sizes[0]
-    if (height, width) != (first_height, first_width):
+    if (height, width) != (first_height, first_width) and not any_size:
       raise InputError(
         f'Images of a stack must share one size: {names[0]} is'
         f' {first_width}x{first_height}, {name} is {width}x{height}.'
-        ' Resize one.'
+        f' Resize one.{hint}'
       )
     if min(height, width) < MIN_SIDE:
       raise InputError(

@@ -1,10 +1,10 @@
-"""From image files to fused image files: a plan, then scene by scene."""
+"""From image files to fused image files, scene by scene."""
 
 import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,50 +12,42 @@ import numpy as np
 from fusionjax.data import cubes
 from fusionjax.data import depth as depth_lib
 from fusionjax.data import images as images_lib
-from fusionjax.data.folder import find_scenes
+from fusionjax.data.picture import NO_METADATA, Metadata, Picture
 from fusionjax.errors import InputError
-from fusionjax.inference import writing
-from fusionjax.inference.checks import check_count, check_sizes
+from fusionjax.inference import alignment, transparency, writing
+from fusionjax.inference.encoding import DEFAULT_QUALITY, Quality
 from fusionjax.inference.model import FusionModel
+from fusionjax.inference.planning import Job, Plan, plan_jobs
 from fusionjax.methods import registry
 from fusionjax.ops import tone
 
+__all__ = ['Handling', 'Job', 'Outcome', 'Plan', 'plan_jobs', 'run_jobs']
 
-@dataclasses.dataclass(frozen=True)
-class Job:
-  """One scene to fuse.
-
-  Attributes:
-    name: name of the scene.
-    sources: its files, in the order of the task.
-    output: the file to write.
-    guided: whether the sources are files of a cube and a guide.
-    depth: whether they are a colour picture and a depth map.
-    radiance: whether they are exposures: then the result is tone-mapped where
-      the file holds pictures and no radiance.
-  """
-
-  name: str
-  sources: tuple[Path, ...]
-  output: Path
-  guided: bool = False
-  depth: bool = False
-  radiance: bool = False
+# MPO is a JPEG of a phone with further pictures behind the first.
+_JPEG_KINDS = ('JPEG', 'MPO')
+_JPEG_SUFFIXES = ('.jpg', '.jpeg')
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
-  """What is to be done, checked before anything runs.
+class Handling:
+  """How files are read and written.
 
   Attributes:
-    jobs: the scenes.
-    failed: (path, why) of every image that is in none of them.
-    description: what was found, for folders; else ''.
+    max_pixels: the largest height x width of a source.
+    alpha: what becomes of alpha: `largest` of the sources (a pixel is there
+      where any source has it), that of the `first`, or `drop`.
+    metadata: whether EXIF and ICC profile of the first source are kept; None
+      keeps them from JPEG to JPEG.
+    quality: of the formats that lose something.
+    align: how sources are brought onto each other, see `alignment.align`;
+      None where they lie so already, and have one size.
   """
 
-  jobs: tuple[Job, ...]
-  failed: tuple[tuple[Path, str], ...] = ()
-  description: str = ''
+  max_pixels: int = images_lib.MAX_PIXELS
+  alpha: Literal['largest', 'first', 'drop'] = 'largest'
+  metadata: bool | None = None
+  quality: Quality = DEFAULT_QUALITY
+  align: alignment.Kind | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +60,7 @@ class Outcome:
     error: why it failed, or None.
     size: (height, width) of the picture that was written.
     seconds: time for reading, fusing and writing.
+    notes: what was found when the sources were aligned.
   """
 
   job: Job
@@ -75,49 +68,7 @@ class Outcome:
   error: InputError | None = None
   size: tuple[int, int] = (0, 0)
   seconds: float = 0.0
-
-
-def plan_jobs(
-  inputs: Sequence[Path | str],
-  output: Path | str,
-  *,
-  task: str,
-  suffix: str | None = None,
-  overwrite: bool = False,
-) -> Plan:
-  """Plans the fusion of files, or of all scenes in folders.
-
-  Args:
-    inputs: images of one scene, or parallel folders with one source each, or
-      one folder in any layout that `find_scenes` understands. Of a guided
-      task one or more files of a cube, and its guide last.
-    output: the file to write, or the folder where the inputs are folders.
-    task: a key of `registry.TASKS`.
-    suffix: kind of the files that are written to a folder, `.png` or `png`;
-      None for .png, and .tif for cubes.
-    overwrite: whether an output file may exist already.
-
-  Returns:
-    The plan.
-
-  Raises:
-    InputError: if an input is missing, or the output cannot be written.
-  """
-  paths = [Path(path) for path in inputs]
-  for path in paths:
-    if not path.exists():
-      raise InputError(f'{path} does not exist. Check the path.')
-  if suffix is None:
-    suffix = '.tif' if registry.get_task(task).guided else '.png'
-  folders = [path.is_dir() for path in paths]
-  if paths and all(folders):
-    return _plan_folders(paths, Path(output), task=task, suffix=suffix)
-  if any(folders):
-    folder = paths[folders.index(True)]
-    raise InputError(
-      f'{folder} is a folder among files. Give files only, or folders only.'
-    )
-  return _plan_files(paths, Path(output), task=task, overwrite=overwrite)
+  notes: tuple[str, ...] = ()
 
 
 def run_jobs(
@@ -126,6 +77,7 @@ def run_jobs(
   *,
   overwrite: bool = False,
   options: Mapping[str, Any] | None = None,
+  handling: Handling | None = None,
 ) -> Iterator[Outcome]:
   """Runs a plan scene by scene; a bad one does not stop the others.
 
@@ -134,6 +86,7 @@ def run_jobs(
     plan: what to do.
     overwrite: whether files that exist are written again.
     options: options of the method, see `FusionModel.fuse`.
+    handling: how files are read and written.
 
   Yields:
     What became of each job, when it is done.
@@ -144,121 +97,90 @@ def run_jobs(
       yield Outcome(job, 'exists')
       continue
     try:
-      size = _run(model, job, options or {})
+      size, notes = _run(model, job, options or {}, handling or Handling())
     except InputError as error:
       yield Outcome(job, 'failed', error)
     else:
       seconds = time.perf_counter() - start
-      yield Outcome(job, 'fused', size=size, seconds=seconds)
+      yield Outcome(
+        job, 'fused', size=size, seconds=seconds, notes=tuple(notes)
+      )
 
 
 def _run(
-  model: FusionModel, job: Job, options: Mapping[str, Any]
-) -> tuple[int, int]:
-  """Reads, fuses and writes one scene; returns its size."""
+  model: FusionModel,
+  job: Job,
+  options: Mapping[str, Any],
+  handling: Handling,
+) -> tuple[tuple[int, int], list[str]]:
+  """Reads, fuses and writes one scene; returns its size and notes."""
+  if job.guided or job.depth:
+    arrays, names = _read_measured(job, handling)
+    fused = model.fuse(arrays, names=names, **options)
+    writing.write_image(job.output, fused, quality=handling.quality)
+    return (fused.shape[0], fused.shape[1]), []
+  pictures = _read_pictures(job, handling)
   names = [str(path) for path in job.sources]
-  if job.guided:
-    bands, guide = cubes.split_guide(job.sources)
-    parts = [bands, [guide]] if guide else [bands]
-    arrays = [cubes.read_cubes(paths) for paths in parts]
-    names = [str(paths[0]) for paths in parts]
-  elif job.depth:
-    colour, depth = job.sources
-    arrays = [images_lib.read_image(colour), depth_lib.read_depth(depth)]
-  else:
-    arrays = [images_lib.read_image(path) for path in job.sources]
-  fused = model.fuse(arrays, names=names, **options)
-  if job.radiance and job.output.suffix.lower() not in writing.LINEAR_SUFFIXES:
+  notes: list[str] = []
+  if handling.align is not None:
+    pictures, notes = alignment.align(
+      pictures,
+      kind=handling.align,
+      task=registry.get_task(model.task),
+      names=names,
+    )
+  fused = model.fuse([p.pixels for p in pictures], names=names, **options)
+  linear = job.output.suffix.lower() in writing.LINEAR_SUFFIXES
+  if job.radiance and not linear:
     fused = np.asarray(tone.mu_law(jnp.asarray(fused)))
-  writing.write_image(job.output, fused)
-  return fused.shape[0], fused.shape[1]
-
-
-def _plan_files(
-  paths: list[Path], output: Path, *, task: str, overwrite: bool
-) -> Plan:
-  """Plans one scene of given files."""
-  row = registry.get_task(task)
-  guided = row.guided
-  # A cube may lie in several files.
-  check_count(min(len(paths), 2) if guided else len(paths), task=task)
-  if output.is_dir():
-    raise InputError(
-      f'{output} is a folder. Give the file to write, such as'
-      f' {output / "fused.png"}.'
-    )
-  writing.check_suffix(output)
-  writing.check_writable(output.parent)
-  _check_no_source(output, paths)
-  if output.exists() and not overwrite:
-    raise InputError(
-      f'{output} exists already. Give another name, or --overwrite.'
-    )
-  if not (row.guided or row.depth):
-    # From the headers: a wrong size is said before a model is loaded.
-    check_sizes(
-      [images_lib.image_size(path) for path in paths], [str(p) for p in paths]
-    )
-  job = Job(output.stem, tuple(paths), output, guided, row.depth, row.radiance)
-  return Plan((job,))
-
-
-def _plan_folders(
-  folders: list[Path], output: Path, *, task: str, suffix: str
-) -> Plan:
-  """Plans the scenes of folders."""
-  if output.suffix.lower() in images_lib.IMAGE_SUFFIXES or output.is_file():
-    raise InputError(
-      f'{output} is a file, but the inputs are folders. Give a folder.'
-    )
-  suffix = f'.{suffix.removeprefix(".")}'
-  writing.check_suffix(Path(f'fused{suffix}'))
-  writing.check_writable(output)
-  for folder in folders:
-    if output.resolve().is_relative_to(folder.resolve()):
-      raise InputError(
-        f'{output} lies in {folder}, which is an input: the next run would'
-        ' take fused images for sources. Give a folder elsewhere.'
-      )
-  found = find_scenes(folders, task=task)
-  row = registry.get_task(task)
-  names = [scene.name.casefold() for scene in found.scenes]
-  # Only scenes of two splits may share a name: then each split has a folder.
-  doubled = len(set(names)) < len(names)
-  jobs = []
-  for scene in found.scenes:
-    target = output / scene.split if doubled else output
-    path = target / f'{scene.name}{suffix}'
-    kinds = (row.guided, row.depth, row.radiance)
-    job = Job(scene.name, scene.sources, path, *kinds)
-    _check_no_source(job.output, scene.sources)
-    jobs.append(job)
-  _check_distinct(jobs)
-  failed = tuple(
-    (path, why)
-    for path, why in found.left_out
-    if path.is_file() and path.suffix.lower() in images_lib.IMAGE_SUFFIXES
+  writing.write_image(
+    job.output,
+    fused,
+    alpha=transparency.fuse_alpha(
+      [p.alpha for p in pictures], rule=handling.alpha, dtype=fused.dtype
+    ),
+    metadata=_kept(pictures[0].metadata, job.output, handling),
+    quality=handling.quality,
   )
-  return Plan(tuple(jobs), failed, found.describe())
+  return (fused.shape[0], fused.shape[1]), notes
 
 
-def _check_distinct(jobs: Sequence[Job]) -> None:
-  """Raises where two scenes would be written to one file."""
-  taken: dict[str, Job] = {}
-  for job in jobs:
-    # Some file systems do not tell upper from lower case.
-    other = taken.setdefault(str(job.output).casefold(), job)
-    if other is not job:
-      raise InputError(
-        f'{other.sources[0]} and {job.sources[0]} would both be written to'
-        f' {job.output}. Rename one, or fuse their folders one by one.'
-      )
+def _read_measured(
+  job: Job, handling: Handling
+) -> tuple[list[np.ndarray], list[str]]:
+  """Reads a cube and its guide, or a picture and a depth map."""
+  if job.depth:
+    colour, depth = job.sources
+    limit = handling.max_pixels
+    arrays = [
+      images_lib.read_image(colour, max_pixels=limit),
+      depth_lib.read_depth(depth, max_pixels=limit),
+    ]
+    return arrays, [str(path) for path in job.sources]
+  bands, guide = cubes.split_guide(job.sources)
+  parts: Sequence[Sequence[Path]] = [bands, [guide]] if guide else [bands]
+  arrays = [
+    cubes.read_cubes(paths, max_pixels=handling.max_pixels) for paths in parts
+  ]
+  return arrays, [str(paths[0]) for paths in parts]
 
 
-def _check_no_source(output: Path, sources: Sequence[Path]) -> None:
-  """Raises where a source would be overwritten."""
-  for source in sources:
-    if output.resolve() == source.resolve():
-      raise InputError(
-        f'{output} is one of the images to fuse. Give another output.'
-      )
+def _read_pictures(job: Job, handling: Handling) -> list[Picture]:
+  """Reads pictures, and what the first one says of itself."""
+  return [
+    images_lib.read_picture(
+      path,
+      max_pixels=handling.max_pixels,
+      metadata=index == 0 and handling.metadata is not False,
+    )
+    for index, path in enumerate(job.sources)
+  ]
+
+
+def _kept(metadata: Metadata, output: Path, handling: Handling) -> Metadata:
+  """The metadata that goes into an output."""
+  keep = handling.metadata
+  if keep is None:
+    jpeg = output.suffix.lower() in _JPEG_SUFFIXES
+    keep = jpeg and metadata.kind in _JPEG_KINDS
+  return metadata if keep else NO_METADATA

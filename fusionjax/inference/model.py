@@ -15,7 +15,7 @@ from fusionjax.inference import depth as depth_door
 from fusionjax.inference import exposures as exposures_door
 from fusionjax.inference import guided
 from fusionjax.inference.checks import check_images, is_grey
-from fusionjax.methods import base, registry
+from fusionjax.methods import base, colouring, registry
 from fusionjax.ops import levels
 
 Array = jax.Array
@@ -77,8 +77,10 @@ class FusionModel:
         [h, w, bands] and its guide, each of its own size; for `gdsr` a colour
         picture and a depth map [h, w], uint8, uint16 or float in any unit.
       names: what errors call the images; `image 1`, `image 2` by default.
-      **options: options of the method, such as `color='visible'` of
-        CSC-IVFN; see `Method.fuse_options`. For `hdr` also `exposures`, of
+      **options: `color`, where the result is a picture: `published` (the
+        default), `chroma` of all sources, `visible`, `first`, `grey`, or
+        `rgb`, the network's own; further options of the method, see
+        `Method.fuse_options`. For `hdr` also `exposures`, of
         the images in EV; without, the darkest has -2 and the brightest 2.
 
     Returns:
@@ -161,7 +163,11 @@ class FusionModel:
     Raises:
       InputError: if the method has no such option, or it no such value.
     """
-    known = registry.get_method(self.method).fuse_options
+    method = registry.get_method(self.method)
+    known = dict(method.fuse_options)
+    colors = colouring.choices(method, self.task)
+    if colors:
+      known['color'] = colors
     for name, value in options.items():
       if name not in known:
         has = f'only {", ".join(known)}' if known else 'no options'

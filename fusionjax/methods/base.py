@@ -6,7 +6,10 @@ from typing import Any, Literal, cast
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 from jax import lax
+
+from fusionjax.methods import colouring, registry
 
 Array = jax.Array
 # The raw network with its variables bound: apply(*sources) -> output.
@@ -42,6 +45,13 @@ class Method:
       ones.
     example_sources: shapes of the network's sources for `jax.eval_shape` and
       `init`: takes the task, returns a tuple of NHWC shapes.
+    colors: the published colour rule of each task, see `colouring.Rule`;
+      tasks whose result is no picture have none.
+    luma: whether the network sees luma alone. Then `fuse` takes the rule as
+      `color`; other results are coloured by `fuse_pictures`.
+    stacks: how more than two pictures are taken: `whole` leaves them to
+      `fuse`, which takes all; `pairs` fuses two at a time, the result with
+      the next.
     fuse: from pictures to picture, pure and jittable:
       `fuse(apply, sources, *, task)`, with `sources` a sequence of
       [b, h, w, 3] RGB float32 arrays in [0, 1] in the order of the task, to
@@ -81,6 +91,9 @@ class Method:
   fuse: Callable[..., Array]
   loss: Callable[..., tuple[Array, LossOutput]]
   published_name: Callable[[str], tuple[str, Layout]]
+  colors: Mapping[str, colouring.Rule] = dataclasses.field(default_factory=dict)
+  luma: bool = False
+  stacks: Literal['whole', 'pairs'] = 'whole'
   ignorable_entries: tuple[str, ...] = ()
   rounding: Literal['truncate', 'nearest'] = 'truncate'
   fuse_options: Mapping[str, tuple[Any, ...]] = dataclasses.field(
@@ -187,16 +200,52 @@ def fuse_pictures(
     variables: the network's variables.
     sources: [b, h, w, 3] RGB pictures in [0, 1], in the order of the task.
     task: a task of the method.
-    **options: see `Method.fuse_options`.
+    **options: `color`, a value of `colouring.choices`; and see
+      `Method.fuse_options`.
 
   Returns:
     [b, h, w, 3] fused RGB picture in [0, 1]; see `Method.fuse`.
   """
   apply = bind(module, variables)
+  color = options.pop('color', colouring.PUBLISHED)
+  rule = method.colors.get(task) if color == colouring.PUBLISHED else color
 
   def fuse(one: tuple[Array, ...]) -> Array:
-    return method.fuse(apply, [x[None] for x in one], task=task, **options)[0]
+    sources = [x[None] for x in one]
+    if method.luma:
+      return method.fuse(apply, sources, task=task, color=rule, **options)[0]
+    fused = _fuse_stack(method, apply, sources, task, options)
+    if rule is not None and rule != method.colors[task]:
+      fused = colouring.recolour(fused, sources, rule=rule)
+    return fused[0]
 
   if sources[0].shape[0] == 1:
-    return method.fuse(apply, sources, task=task, **options)
+    return fuse(tuple(source[0] for source in sources))[None]
   return lax.map(fuse, tuple(sources))
+
+
+def _fuse_stack(
+  method: Method,
+  apply: Apply,
+  sources: Sequence[Array],
+  task: str,
+  options: Mapping[str, Any],
+) -> Array:
+  """Fuses one stack [1, h, w, c], two at a time where a method takes two."""
+
+  def fuse(*pictures: Array) -> Array:
+    return method.fuse(apply, pictures, task=task, **options)
+
+  if method.stacks == 'whole' or len(sources) == 2:
+    return fuse(*sources)
+  stack = jnp.stack(sources)
+  if registry.get_task(task).exposures:
+    order = jnp.argsort(jnp.mean(stack, axis=(1, 2, 3, 4)))
+    stack = stack[order]
+
+  def add(fused: Array, other: Array) -> tuple[Array, None]:
+    return fuse(fused, other), None
+
+  # A scan compiles the network once, however many pictures there are.
+  fused, _ = lax.scan(add, stack[0], stack[1:])
+  return fused

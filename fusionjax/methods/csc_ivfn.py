@@ -1,24 +1,28 @@
 """CSC-IVFN for infrared and visible images."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from fusionjax.losses import reconstruction
-from fusionjax.methods import csc_names
+from fusionjax.methods import colouring, csc_names
 from fusionjax.methods.base import Apply, Layout, LossOutput, Method
 from fusionjax.models.csc_ivfn import CSCIVFN
 from fusionjax.ops import colour
 
 Array = jax.Array
-Color = Literal['grey', 'visible']
+_COLORS: dict[str, colouring.Rule] = {'ivf': 'grey'}
 
 
 def fuse(
-  apply: Apply, sources: Sequence[Array], *, task: str, color: Color = 'grey'
+  apply: Apply,
+  sources: Sequence[Array],
+  *,
+  task: str,
+  color: colouring.Rule | None = None,
 ) -> Array:
   """Fuses two pictures: the network on luma.
 
@@ -26,20 +30,18 @@ def fuse(
     apply: the network, `apply(infrared, visible)`.
     sources: infrared and visible, each [b, h, w, 3] RGB in [0, 1].
     task: `ivf`.
-    color: `grey`, as published; or `visible`, the chroma of the visible
-      picture around the fused luma.
+    color: another rule than `grey`, the published one; `visible` puts the
+      chroma of the visible picture around the fused luma.
 
   Returns:
     [b, h, w, 1] or, with colour, [b, h, w, 3] in [0, 1].
   """
-  del task
   infrared, visible = sources
   fused = apply(colour.luma(infrared), colour.luma(visible))
-  if color == 'grey':
+  rule = color or _COLORS[task]
+  if rule == 'grey':
     return fused
-  chroma = colour.rgb_to_ycbcr(visible, luma_range='centred')[..., 1:]
-  whole = jnp.concatenate([fused, chroma], axis=-1)
-  return jnp.clip(colour.ycbcr_to_rgb(whole, luma_range='centred'), 0, 1)
+  return colouring.colour_luma(fused, sources, rule=rule, luma_range='centred')
 
 
 def loss(
@@ -117,12 +119,13 @@ METHOD = Method(
   ),
   module=CSCIVFN,
   example_sources=lambda task: ((1, 16, 16, 1), (1, 16, 16, 1)),
+  colors=_COLORS,
+  luma=True,
   fuse=fuse,
   loss=loss,
   published_name=published_name,
   ignorable_entries=csc_names.IGNORABLE,
   rounding='truncate',
-  fuse_options={'color': ('grey', 'visible')},
   published_files={
     'LISTA_Base_Train': 'base.',
     'LISTA_Detail_Train': 'detail.',

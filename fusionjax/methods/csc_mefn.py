@@ -109,6 +109,7 @@ METHOD = Method(
   ),
   module=CSCMEFN,
   example_sources=lambda task: ((1, 16, 16, 3), (1, 16, 16, 3)),
+  colors={'mef': 'rgb'},
   fuse=fuse,
   loss=loss,
   published_name=published_name,

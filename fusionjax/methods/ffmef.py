@@ -11,15 +11,27 @@ from jax import lax
 
 from fusionjax import errors
 from fusionjax.losses import gif
+from fusionjax.methods import colouring
 from fusionjax.methods.base import Apply, Layout, LossOutput, Method, bind
 from fusionjax.models.ffmef import FFMEF
 from fusionjax.ops import colour, levels
 
 Array = jax.Array
 Clamping = Literal['through', 'published']
+_COLORS: dict[str, colouring.Rule] = {
+  'mef': 'chroma',
+  'mff': 'chroma',
+  'ivf': 'visible',
+}
 
 
-def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
+def fuse(
+  apply: Apply,
+  sources: Sequence[Array],
+  *,
+  task: str,
+  color: colouring.Rule | None = None,
+) -> Array:
   """Fuses RGB pictures: the network on luma, a rule on chroma.
 
   More than two pictures are folded one after the other: the fused luma of the
@@ -34,30 +46,32 @@ def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
       infrared, then visible.
     task: `mef` and `mff` blend the chroma of all sources by eq. 1; `ivf`
       keeps that of the visible picture.
+    color: another rule than that of the task.
 
   Returns:
-    [b, h, w, 3] RGB in [0, 1].
+    [b, h, w, 3] RGB in [0, 1], or [b, h, w, 1] where grey.
 
   References:
     Zheng et al., FFMEF, CVPRW 2023, section 3.1; studio-range YCbCr as in
     the published code.
   """
-  ycbcr = [colour.rgb_to_ycbcr(rgb, luma_range='studio') for rgb in sources]
+  lumas = jnp.stack(
+    [colour.rgb_to_ycbcr(rgb, luma_range='studio')[..., :1] for rgb in sources]
+  )
 
   def add(luma: Array, other: Array) -> tuple[Array, None]:
     return levels.clamp(apply(luma, other), 0, 1), None
 
-  lumas = jnp.stack([x[..., :1] for x in ycbcr])
   if task == 'mef':
     lumas = _darkest_first(lumas)
   # A scan compiles the network once, however many pictures there are.
   luma, _ = lax.scan(add, lumas[0], lumas[1:])
-  if task == 'ivf':
-    chroma = ycbcr[-1][..., 1:]
-  else:
-    chroma = colour.fuse_chroma(jnp.stack([x[..., 1:] for x in ycbcr]))
-  fused = jnp.concatenate([luma, chroma], axis=-1)
-  return jnp.clip(colour.ycbcr_to_rgb(fused, luma_range='studio'), 0, 1)
+  return colouring.colour_luma(
+    luma,
+    sources,
+    rule=color or _COLORS.get(task, 'chroma'),
+    luma_range='studio',
+  )
 
 
 def loss(
@@ -183,6 +197,8 @@ METHOD = Method(
   ),
   module=FFMEF,
   example_sources=lambda task: ((1, 16, 16, 1), (1, 16, 16, 1)),
+  colors=_COLORS,
+  luma=True,
   fuse=fuse,
   loss=loss,
   published_name=published_name,

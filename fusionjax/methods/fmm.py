@@ -1,7 +1,7 @@
 """FMM for infrared-visible, medical and multi-focus images."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -9,15 +9,19 @@ import jax.numpy as jnp
 
 from fusionjax import errors
 from fusionjax.losses import var_ssim
+from fusionjax.methods import colouring
 from fusionjax.methods.base import Apply, Layout, LossOutput, Method, bind
 from fusionjax.models.fmm import FMM
 from fusionjax.ops import colour
 
 Array = jax.Array
-Color = Literal['published', 'grey', 'visible', 'first', 'chroma']
 # What the paper does: grey for infrared and visible, the colours of PET and
 # SPECT for medical pictures.
-_PUBLISHED = {'ivf': 'grey', 'medical': 'first', 'mff': 'chroma'}
+_COLORS: dict[str, colouring.Rule] = {
+  'ivf': 'grey',
+  'medical': 'first',
+  'mff': 'chroma',
+}
 
 
 def fuse(
@@ -25,7 +29,7 @@ def fuse(
   sources: Sequence[Array],
   *,
   task: str,
-  color: Color = 'published',
+  color: colouring.Rule | None = None,
 ) -> Array:
   """Fuses two pictures: the network on luma, a rule on chroma.
 
@@ -35,10 +39,8 @@ def fuse(
       visible; for `medical` CT, PET or SPECT and MR; more for `mff`, which are
       folded one after the other.
     task: the task.
-    color: `grey` gives luma alone; `visible` keeps the chroma of the last
-      picture, `first` that of the first, `chroma` blends all; `published` is
-      `grey` for `ivf`, `first` for `medical` (PET and SPECT are in false
-      colours) and `chroma` for `mff`.
+    color: another rule than the published one: `grey` for `ivf`, `first` for
+      `medical` (PET and SPECT are in false colours), `chroma` for `mff`.
 
   Returns:
     [b, h, w, 3] in [0, 1], or [b, h, w, 1] where grey.
@@ -47,20 +49,15 @@ def fuse(
     Rao, Wu, Xu, Chen, Unsupervised image fusion method based on feature mutual
     mapping, sections 4.3-4.5.
   """
-  ycbcr = [colour.rgb_to_ycbcr(rgb, luma_range='centred') for rgb in sources]
-  luma = ycbcr[0][..., :1]
-  for other in ycbcr[1:]:
-    luma = jnp.clip(apply(luma, other[..., :1]), 0, 1)
-  rule = _PUBLISHED[task] if color == 'published' else color
-  if rule == 'grey':
-    return luma
-  chromas = [x[..., 1:] for x in ycbcr]
-  if rule == 'chroma':
-    chroma = colour.fuse_chroma(jnp.stack(chromas))
-  else:
-    chroma = chromas[0] if rule == 'first' else chromas[-1]
-  fused = jnp.concatenate([luma, chroma], axis=-1)
-  return jnp.clip(colour.ycbcr_to_rgb(fused, luma_range='centred'), 0, 1)
+  lumas = [
+    colour.rgb_to_ycbcr(rgb, luma_range='centred')[..., :1] for rgb in sources
+  ]
+  luma = lumas[0]
+  for other in lumas[1:]:
+    luma = jnp.clip(apply(luma, other), 0, 1)
+  return colouring.colour_luma(
+    luma, sources, rule=color or _COLORS[task], luma_range='centred'
+  )
 
 
 def loss(
@@ -125,9 +122,10 @@ METHOD = Method(
   ),
   module=FMM,
   example_sources=lambda task: ((1, 16, 16, 1), (1, 16, 16, 1)),
+  colors=_COLORS,
+  luma=True,
   fuse=fuse,
   loss=loss,
   published_name=published_name,
   rounding='nearest',
-  fuse_options={'color': get_args(Color)},
 )

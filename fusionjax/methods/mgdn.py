@@ -47,8 +47,8 @@ def check_pair(count: int) -> None:
   """Raises InputError where there are not two sources."""
   if count != 2:
     raise errors.InputError(
-      f'MGDN fuses two pictures, and there are {count}. Give two; three'
-      ' exposures (under, reference, over) are what the task hdr takes.'
+      f'MGDN takes two pictures at a time, and there are {count}. Give two;'
+      ' three exposures (under, reference, over) are what the task hdr takes.'
     )
 
 
@@ -138,6 +138,8 @@ METHOD = Method(
   ),
   module=mgdn.MGDN,
   example_sources=lambda task: ((1, 16, 16, 3), (1, 16, 16, 3)),
+  colors={'mef': 'rgb', 'mff': 'rgb'},
+  stacks='pairs',
   fuse=fuse,
   loss=loss,
   published_name=mgdn_names.published_name,

@@ -25,6 +25,8 @@ class Task:
       gets the resolution of the first one, a colour picture.
     radiance: whether sources are exposures, and the result is the radiance
       that they were taken of.
+    exposures: whether sources differ in exposure, and a method that fuses two
+      at a time takes them from dark to bright; else in the order given.
   """
 
   title: str
@@ -33,6 +35,7 @@ class Task:
   guided: bool = False
   depth: bool = False
   radiance: bool = False
+  exposures: bool = False
 
   @property
   def measures(self) -> bool:
@@ -51,7 +54,12 @@ class Task:
 
 
 TASKS: dict[str, Task] = {
-  'mef': Task('multi-exposure', ('under', 'over', '...'), ordered=False),
+  'mef': Task(
+    'multi-exposure',
+    ('under', 'over', '...'),
+    ordered=False,
+    exposures=True,
+  ),
   'mff': Task('multi-focus', ('near', 'far', '...'), ordered=False),
   'ivf': Task('infrared-visible', ('infrared', 'visible'), ordered=True),
   'medical': Task('medical', ('functional', 'anatomical'), ordered=True),

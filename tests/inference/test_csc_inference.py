@@ -75,8 +75,8 @@ def test_options_that_there_are_not() -> None:
     make('csc_ivfn', 'ivf').fuse(pair, stretch=True)
   with pytest.raises(InputError, match='color of csc_ivfn is red'):
     make('csc_ivfn', 'ivf').fuse(pair, color='red')
-  with pytest.raises(InputError, match='ffmef has no option color: it has no'):
-    make('ffmef', 'mef').fuse(pair, color='grey')
+  with pytest.raises(InputError, match='ffmef has no option stretch: it has'):
+    make('ffmef', 'mef').fuse(pair, stretch=True)
 
 
 def test_stacks_of_any_length_and_the_stretch() -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from fusionjax import models
 from fusionjax.errors import InputError
-from fusionjax.inference.model import FusionModel
 from fusionjax.methods import base, mgdn, mgdn_names, registry
 from fusionjax.pretrained import weights
 
@@ -53,11 +52,12 @@ def test_exposures_go_from_dark_to_bright_sample_by_sample() -> None:
   np.testing.assert_array_equal(fused, first)
 
 
-def test_more_than_two_pictures_name_the_task_that_takes_three() -> None:
-  model = FusionModel(models.MGDN(**SMALL), {}, 'x', 'mgdn', 'mff')
-  pictures = [np.zeros((16, 16, 3), np.uint8)] * 3
+def test_takes_two_pictures_at_a_time() -> None:
+  method = registry.get_method('mgdn')
+  assert method.stacks == 'pairs'
+  pictures = [np.zeros((1, 16, 16, 3), 'f4')] * 3
   with pytest.raises(InputError, match=r'there are 3.*under, reference.*hdr'):
-    model.fuse(pictures)
+    method.fuse(lambda a, b: a, pictures, task='mff')
 
 
 @pytest.mark.parametrize('task', ['mff', 'mef'])
