@@ -84,9 +84,6 @@ def arrows(program: Any) -> list[tuple[str, str]]:
     origins = frozenset().union(
       *(reached[x] for x in equation.invars if isinstance(x, core.Var))
     )
-    if equation.primitive.name == 'stop_gradient':
-      # What is waited for (layers/ordering.py), not used.
-      origins = frozenset()
     if equation.primitive.name == 'name':
       block = equation.params['name']
       found.update(dict.fromkeys((each, block) for each in sorted(origins)))

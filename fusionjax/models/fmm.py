@@ -19,9 +19,10 @@ from typing import Literal, get_args
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from fusionjax import errors
-from fusionjax.models.layers import ordering, reflect_conv
+from fusionjax.models.layers import reflect_conv
 from fusionjax.ops import global_mapping, resize
 
 Array = jax.Array
@@ -33,6 +34,8 @@ Upsampling = Literal['bilinear', 'nearest']
 Output = Literal['sigmoid', 'none']
 
 _WIDEST = 64
+# Channels of a map that are up-sampled and convolved together.
+_AT_A_TIME = 32
 
 
 class Conv(nn.Module):
@@ -61,9 +64,9 @@ class Conv(nn.Module):
 class JoiningConv(nn.Module):
   """A convolution of maps of several scales, brought to one size.
 
-  It is that of their concatenation, as a sum of one convolution for each map:
-  deep maps have many channels, and all of them up-sampled at a time would be
-  the largest arrays of the network.
+  It is that of their concatenation, summed over some channels at a time: deep
+  maps have many, and up-sampled they would be the largest arrays of the
+  network.
 
   Attributes:
     features: channels of the output.
@@ -76,21 +79,33 @@ class JoiningConv(nn.Module):
   @nn.compact
   def __call__(self, maps: Sequence[Array], *, size: tuple[int, ...]) -> Array:
     """Convolves maps [b, h, w, i] of any sizes to [b, *size, features]."""
-    inputs = [x.shape[-1] for x in maps]
-    shape = (3, 3, sum(inputs), self.features)
+    inputs = sum(x.shape[-1] for x in maps)
+    shape = (3, 3, inputs, self.features)
     kernel = self.param('kernel', nn.initializers.he_normal(), shape)
     bias = self.param('bias', nn.initializers.zeros_init(), (self.features,))
-    out = bias[None, None, None]
-    begin = 0
-    for x, count in zip(maps, inputs, strict=True):
-      # Else XLA may begin with up-sampling them all.
-      x = ordering.after(x, out)
+
+    def add(out: Array, group: tuple[Array, Array]) -> tuple[Array, None]:
+      x, part = group
       if x.shape[1:3] != size:
         x = upsample(x, size, self.upsampling)
-      part = kernel[:, :, begin : begin + count]
-      out = out + reflect_conv.convolve(x, part)
-      begin += count
+      return out + reflect_conv.convolve(x, part), None
+
+    out = jnp.broadcast_to(bias, (maps[0].shape[0], *size, self.features))
+    begin = 0
+    for x in maps:
+      end = begin + x.shape[-1]
+      groups = _in_groups(x), _in_groups(kernel[:, :, begin:end], axis=2)
+      # A loop, because XLA would begin with up-sampling all that it can.
+      out, _ = lax.scan(add, out, groups)
+      begin = end
     return out
+
+
+def _in_groups(x: Array, *, axis: int = -1) -> Array:
+  """Moves groups of channels to a new first axis."""
+  count = x.shape[axis]
+  size = _AT_A_TIME if count % _AT_A_TIME == 0 else count
+  return jnp.stack(jnp.split(x, count // size, axis=axis))
 
 
 class ResidualBlock(nn.Module):
@@ -175,8 +190,6 @@ class MappingFusion(nn.Module):
       shallower: list[Array] = []
       for which, modality in enumerate('xy'):
         deeper = [each[which] for each in maps]
-        if shallower:
-          deeper = [ordering.after(x, shallower[0]) for x in deeper]
         width = first[scale].shape[-1]
         conv = JoiningConv(
           width, self.upsampling, name=f'map{scale}_{modality}'

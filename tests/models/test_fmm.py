@@ -150,4 +150,4 @@ def test_a_large_pair_fits_into_two_gigabytes() -> None:
   shapes = jax.eval_shape(net.init, jax.random.key(0), *pair)
   compiled = jax.jit(net.apply).lower(shapes, *pair).compile()
   # Beside what Python and the compiler take.
-  assert compiled.memory_analysis().temp_size_in_bytes < 1.7e9
+  assert compiled.memory_analysis().temp_size_in_bytes < 1.3e9
