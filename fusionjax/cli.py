@@ -6,6 +6,7 @@ listings answer at once.
 
 import argparse
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 import fusionjax
 from fusionjax.commands import (
   benchmark,
+  compiled,
   console,
   convert,
   evaluate,
@@ -36,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   given = sys.argv[1:] if argv is None else list(argv)
   args = _parser().parse_args(given)
   args.argv = given
+  if getattr(args, 'cache', False):
+    compiled.keep_programs(os.environ)
   # What is wrong with a file is said once, and by us.
   for name in ('tifffile', 'PIL'):
     logging.getLogger(name).addHandler(logging.NullHandler())

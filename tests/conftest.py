@@ -10,6 +10,8 @@ os.environ['XLA_FLAGS'] = (
 )
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+# The tests leave nothing in the user's folders.
+os.environ['FUSIONJAX_CACHE'] = 'off'
 
 import jax
 import pytest

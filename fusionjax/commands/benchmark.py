@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusionjax.commands import console
+from fusionjax.commands import compiled, console
 from fusionjax.commands.evaluate import split_names
 from fusionjax.errors import InputError
 from fusionjax.evaluation.benchmarks import BENCHMARKS
@@ -110,6 +110,7 @@ def add(commands: 'Commands') -> None:
     action='store_true',
     help='fuse and score again what an earlier run left in the report',
   )
+  compiled.add_option(parser)
   parser.set_defaults(run=run)
 
 

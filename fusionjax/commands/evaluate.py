@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 from typing import TYPE_CHECKING
 
-from fusionjax.commands import console
+from fusionjax.commands import compiled, console
 from fusionjax.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def add(commands: 'Commands') -> None:
     metavar='FILE',
     help='scores of all images (.csv or .json); may be given twice',
   )
+  compiled.add_option(parser)
   parser.set_defaults(run=run)
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from fusionjax.commands import console
+from fusionjax.commands import compiled, console
 
 if TYPE_CHECKING:
   from fusionjax.commands.console import Commands
@@ -65,6 +65,7 @@ def add(commands: 'Commands') -> None:
   )
   _add_options_of_methods(parser)
   _add_options_of_files(parser)
+  compiled.add_option(parser)
   parser.set_defaults(run=run)
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from fusionjax import errors
 from fusionjax.errors import InputError
@@ -127,4 +126,5 @@ def _from_published(path: Path, like: str) -> FusionModel:
 
 
 def _on_device(variables: dict[str, Any]) -> dict[str, Any]:
-  return jax.tree.map(jnp.asarray, variables)
+  # Not jnp.asarray, which compiles a program for every shape.
+  return jax.device_put(variables)

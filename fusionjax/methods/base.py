@@ -177,7 +177,9 @@ def abstract_variables(
     jax.ShapeDtypeStruct(shape, jax.numpy.float32)
     for shape in example_shapes(method, module, task)
   ]
-  return jax.eval_shape(module.init, jax.random.key(0), *sources)
+  # A key that is a shape, too: nothing is compiled to make one.
+  key = jax.eval_shape(jax.random.key, 0)
+  return jax.eval_shape(module.init, key, *sources)
 
 
 def fuse_pictures(
