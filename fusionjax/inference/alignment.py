@@ -14,7 +14,6 @@ from fusionjax.inference.checks import MIN_SIDE
 from fusionjax.methods.registry import Task
 
 Kind = Literal['crop', 'translation', 'homography', 'exposure']
-KINDS: tuple[Kind, ...] = ('crop', 'translation', 'homography', 'exposure')
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 Planes = Callable[[np.ndarray], np.ndarray]
 
@@ -106,9 +105,9 @@ def _register(
       f'{name} was off by ({x:.1f}, {y:.1f}) pixels, {found.degrees:.2f}'
       ' degrees'
     )
-    moved.append(_each(picture, _warp(cv2, found.matrix)))
-    inside = _warp(cv2, found.matrix)(np.full(fixed.shape, 255, np.uint8))
-    seen &= inside == 255
+    warp = _warp(cv2, found.matrix)
+    moved.append(_each(picture, warp))
+    seen &= warp(np.full(fixed.shape, 255, np.uint8)) == 255
   top, bottom, left, right = _rectangle(seen)
   if min(bottom - top, right - left) < MIN_SIDE:
     raise InputError(

@@ -4,7 +4,7 @@ import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -44,7 +44,7 @@ class Handling:
   """
 
   max_pixels: int = images_lib.MAX_PIXELS
-  alpha: Literal['largest', 'first', 'drop'] = 'largest'
+  alpha: transparency.Rule = 'largest'
   metadata: bool | None = None
   quality: Quality = DEFAULT_QUALITY
   align: alignment.Kind | None = None

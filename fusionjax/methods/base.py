@@ -245,9 +245,21 @@ def _fuse_stack(
     order = jnp.argsort(jnp.mean(stack, axis=(1, 2, 3, 4)))
     stack = stack[order]
 
+  return fold(fuse, stack)
+
+
+def fold(fuse: Callable[[Array, Array], Array], stack: Array) -> Array:
+  """Fuses pictures two at a time, the result with the next.
+
+  Args:
+    fuse: from two pictures to one of the same shape.
+    stack: [k, ...] pictures, two or more.
+
+  Returns:
+    The last result. A scan compiles `fuse` once, however many there are.
+  """
+
   def add(fused: Array, other: Array) -> tuple[Array, None]:
     return fuse(fused, other), None
 
-  # A scan compiles the network once, however many pictures there are.
-  fused, _ = lax.scan(add, stack[0], stack[1:])
-  return fused
+  return lax.scan(add, stack[0], stack[1:])[0]

@@ -7,12 +7,18 @@ from typing import Any, Literal, get_args
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from fusionjax import errors
 from fusionjax.losses import gif
 from fusionjax.methods import colouring
-from fusionjax.methods.base import Apply, Layout, LossOutput, Method, bind
+from fusionjax.methods.base import (
+  Apply,
+  Layout,
+  LossOutput,
+  Method,
+  bind,
+  fold,
+)
 from fusionjax.models.ffmef import FFMEF
 from fusionjax.ops import colour, levels
 
@@ -59,13 +65,9 @@ def fuse(
     [colour.rgb_to_ycbcr(rgb, luma_range='studio')[..., :1] for rgb in sources]
   )
 
-  def add(luma: Array, other: Array) -> tuple[Array, None]:
-    return levels.clamp(apply(luma, other), 0, 1), None
-
   if task == 'mef':
     lumas = _darkest_first(lumas)
-  # A scan compiles the network once, however many pictures there are.
-  luma, _ = lax.scan(add, lumas[0], lumas[1:])
+  luma = fold(lambda one, other: levels.clamp(apply(one, other), 0, 1), lumas)
   return colouring.colour_luma(
     luma,
     sources,

@@ -10,7 +10,14 @@ import jax.numpy as jnp
 from fusionjax import errors
 from fusionjax.losses import var_ssim
 from fusionjax.methods import colouring
-from fusionjax.methods.base import Apply, Layout, LossOutput, Method, bind
+from fusionjax.methods.base import (
+  Apply,
+  Layout,
+  LossOutput,
+  Method,
+  bind,
+  fold,
+)
 from fusionjax.models.fmm import FMM
 from fusionjax.ops import colour
 
@@ -49,12 +56,10 @@ def fuse(
     Rao, Wu, Xu, Chen, Unsupervised image fusion method based on feature mutual
     mapping, sections 4.3-4.5.
   """
-  lumas = [
-    colour.rgb_to_ycbcr(rgb, luma_range='centred')[..., :1] for rgb in sources
-  ]
-  luma = lumas[0]
-  for other in lumas[1:]:
-    luma = jnp.clip(apply(luma, other), 0, 1)
+  lumas = jnp.stack(
+    [colour.rgb_to_ycbcr(rgb, luma_range='centred')[..., :1] for rgb in sources]
+  )
+  luma = fold(lambda one, other: jnp.clip(apply(one, other), 0, 1), lumas)
   return colouring.colour_luma(
     luma, sources, rule=color or _COLORS[task], luma_range='centred'
   )
