@@ -13,10 +13,11 @@ import numpy as np
 from fusionjax.errors import InputError
 from fusionjax.inference import depth as depth_door
 from fusionjax.inference import exposures as exposures_door
-from fusionjax.inference import guided
+from fusionjax.inference import buckets, guided
 from fusionjax.inference.checks import check_images, is_grey
 from fusionjax.methods import base, colouring, registry
 from fusionjax.ops import levels
+from fusionjax.ops.frame import Frame
 
 Array = jax.Array
 
@@ -31,6 +32,9 @@ class FusionModel:
     name: name of the model, such as `ffmef-mef`, or of its file.
     method: name of the method, such as `ffmef`.
     task: name of the task, such as `mef`.
+    buckets: whether sizes are rounded up to a few, so that pictures of many
+      sizes share a compiled program; what is added changes nothing. False
+      compiles every size: for a method that has no `frames` always so.
   """
 
   module: nn.Module
@@ -38,6 +42,7 @@ class FusionModel:
   name: str
   method: str
   task: str
+  buckets: bool = True
 
   def apply(self, *sources: Array) -> Array:
     """Runs the raw network, compiled for the shapes of its sources.
@@ -119,9 +124,17 @@ class FusionModel:
     last = -1 if task.ordered and not task.guided else 0
     like = arrays[last]
     dtype = pictures[last].dtype
+    size = None
+    if self.buckets and registry.get_method(self.method).frames:
+      size = np.array(like.shape[:2], np.int32)
+      pictures = buckets.put(pictures)
     fused = np.asarray(
-      self._fuse(self.variables, pictures, dtype=dtype, options=chosen)
+      self._fuse(
+        self.variables, pictures, dtype=dtype, options=chosen, size=size
+      )
     )
+    if size is not None:
+      fused = fused[: size[0], : size[1]]
     if task.guided:
       fused = fused if like.ndim == 3 else fused[..., 0]
     elif all(is_grey(image) for image in arrays) or fused.shape[-1] == 1:
@@ -195,7 +208,9 @@ class FusionModel:
       *,
       dtype: np.dtype,
       options: tuple[tuple[str, Any], ...],
+      size: Array | None = None,
     ) -> Array:
+      frame = None if size is None else Frame(height=size[0], width=size[1])
       sources = [_to_unit(picture)[None] for picture in pictures]
       fused = base.fuse_pictures(
         method,
@@ -203,6 +218,7 @@ class FusionModel:
         variables,
         sources,
         task=self.task,
+        frame=frame,
         **dict(options),
       )[0]
       if jnp.issubdtype(dtype, jnp.floating):

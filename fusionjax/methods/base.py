@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from fusionjax.methods import colouring, registry
+from fusionjax.ops.frame import Frame
 
 Array = jax.Array
 # The raw network with its variables bound: apply(*sources) -> output.
@@ -81,6 +82,9 @@ class Method:
       these options need none.
     published_options: constructor options of published networks that are not
       the defaults, by the name of the model.
+    frames: whether pictures may lie in larger arrays: the network and `fuse`
+      take `frame` (see `ops.frame`). Then pictures of many sizes share a
+      program.
   """
 
   name: str
@@ -105,14 +109,18 @@ class Method:
   published_options: Mapping[str, Mapping[str, Any]] = dataclasses.field(
     default_factory=dict
   )
+  frames: bool = False
 
 
-def bind(module: nn.Module, variables: Variables) -> Apply:
-  """Binds variables to a module's pure `apply`."""
+def bind(
+  module: nn.Module, variables: Variables, *, frame: Frame | None = None
+) -> Apply:
+  """Binds variables, and a frame if there is one, to a module's `apply`."""
+  how = {} if frame is None else {'frame': frame}
 
   def apply(*sources: Array) -> Array:
     # Without mutable collections there is one result, not a pair.
-    return cast(Array, module.apply(variables, *sources))
+    return cast(Array, module.apply(variables, *sources, **how))
 
   return apply
 
@@ -189,6 +197,7 @@ def fuse_pictures(
   sources: Sequence[Array],
   *,
   task: str,
+  frame: Frame | None = None,
   **options: Any,
 ) -> Array:
   """Fuses RGB pictures with a method: network and colour handling.
@@ -202,15 +211,19 @@ def fuse_pictures(
     variables: the network's variables.
     sources: [b, h, w, 3] RGB pictures in [0, 1], in the order of the task.
     task: a task of the method.
+    frame: the pictures in the sources, where these are larger, for a method
+      that has `frames`.
     **options: `color`, a value of `colouring.choices`; and see
       `Method.fuse_options`.
 
   Returns:
     [b, h, w, 3] fused RGB picture in [0, 1]; see `Method.fuse`.
   """
-  apply = bind(module, variables)
+  apply = bind(module, variables, frame=frame)
   color = options.pop('color', colouring.PUBLISHED)
   rule = method.colors.get(task) if color == colouring.PUBLISHED else color
+  if frame is not None:
+    options['frame'] = frame
 
   def fuse(one: tuple[Array, ...]) -> Array:
     sources = [x[None] for x in one]

@@ -1,5 +1,6 @@
 """CSC-MEFN for multi-exposure images."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,12 +13,18 @@ from fusionjax.methods import csc_names
 from fusionjax.methods.base import Apply, Layout, LossOutput, Method
 from fusionjax.models.csc_mefn import CSCMEFN
 from fusionjax.ops import levels
+from fusionjax.ops.frame import Frame
 
 Array = jax.Array
 
 
 def fuse(
-  apply: Apply, sources: Sequence[Array], *, task: str, stretch: bool = True
+  apply: Apply,
+  sources: Sequence[Array],
+  *,
+  task: str,
+  stretch: bool = True,
+  frame: Frame | None = None,
 ) -> Array:
   """Fuses any number of exposures.
 
@@ -27,6 +34,7 @@ def fuse(
     task: `mef`.
     stretch: whether the result is stretched, so that 0.5 % of its values
       become 0 and 0.5 % become 1, as published.
+    frame: the pictures in the sources, where these are larger.
 
   Returns:
     [b, h, w, 3] RGB in [0, 1].
@@ -36,7 +44,10 @@ def fuse(
   """
   del task
   fused = levels.clamp(apply(*sources), 0, 1)
-  return jax.vmap(levels.stretch)(fused) if stretch else fused
+  if not stretch:
+    return fused
+  alone = functools.partial(levels.stretch, frame=frame)
+  return jax.vmap(lambda picture: alone(picture[None])[0])(fused)
 
 
 def loss(
@@ -116,4 +127,5 @@ METHOD = Method(
   ignorable_entries=csc_names.IGNORABLE,
   rounding='truncate',
   fuse_options={'stretch': (True, False)},
+  frames=True,
 )

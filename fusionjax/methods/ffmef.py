@@ -21,6 +21,7 @@ from fusionjax.methods.base import (
 )
 from fusionjax.models.ffmef import FFMEF
 from fusionjax.ops import colour, levels
+from fusionjax.ops.frame import Frame, mean
 
 Array = jax.Array
 Clamping = Literal['through', 'published']
@@ -37,6 +38,7 @@ def fuse(
   *,
   task: str,
   color: colouring.Rule | None = None,
+  frame: Frame | None = None,
 ) -> Array:
   """Fuses RGB pictures: the network on luma, a rule on chroma.
 
@@ -53,6 +55,7 @@ def fuse(
     task: `mef` and `mff` blend the chroma of all sources by eq. 1; `ivf`
       keeps that of the visible picture.
     color: another rule than that of the task.
+    frame: the pictures in the sources, where these are larger.
 
   Returns:
     [b, h, w, 3] RGB in [0, 1], or [b, h, w, 1] where grey.
@@ -66,7 +69,7 @@ def fuse(
   )
 
   if task == 'mef':
-    lumas = _darkest_first(lumas)
+    lumas = _darkest_first(lumas, frame)
   luma = fold(lambda one, other: levels.clamp(apply(one, other), 0, 1), lumas)
   return colouring.colour_luma(
     luma,
@@ -131,9 +134,10 @@ def loss(
   return value, LossOutput(parts)
 
 
-def _darkest_first(lumas: Array) -> Array:
+def _darkest_first(lumas: Array, frame: Frame | None) -> Array:
   """Sorts [k, b, h, w, 1] lumas by their mean, each picture of the batch."""
-  order = jnp.argsort(jnp.mean(lumas, axis=(2, 3, 4)), axis=0)
+  means = jnp.stack([mean(luma, frame)[:, 0] for luma in lumas])
+  order = jnp.argsort(means, axis=0)
   return jnp.take_along_axis(lumas, order[:, :, None, None, None], axis=0)
 
 
@@ -207,4 +211,5 @@ METHOD = Method(
   # Counters that thop.profile left in the published files.
   ignorable_entries=('*total_ops', '*total_params'),
   rounding='truncate',
+  frames=True,
 )

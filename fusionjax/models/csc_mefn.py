@@ -19,6 +19,7 @@ from fusionjax.models.layers import dictionary
 from fusionjax.models.layers.batch_norm import BatchNorm
 from fusionjax.models.layers.reflect_conv import Initializer, ReflectConv
 from fusionjax.ops import colour
+from fusionjax.ops.frame import Frame
 
 Array = jax.Array
 
@@ -43,12 +44,19 @@ class LogitNet(nn.Module):
 
   @nn.compact
   def __call__(
-    self, luma: Array, *, train: bool = False, groups: int = 1
+    self,
+    luma: Array,
+    *,
+    train: bool = False,
+    groups: int = 1,
+    frame: Frame | None = None,
   ) -> Array:
     """Maps [b, h, w, 1] luma to [b, h, w, 1] logits."""
     init = _kaiming_normal()
     lift = ReflectConv(self.features, kernel_init=init, name='lift')
-    code = lift(luma, implementation=None if train else 'stencil')
+    code = lift(
+      luma, implementation=None if train else 'stencil', frame=frame
+    )
     self.sow('intermediates', 'lifted', code)
     code = BatchNorm(name='norm')(code, train=train, groups=groups)
     self.sow('intermediates', 'normed', code)
@@ -60,7 +68,7 @@ class LogitNet(nn.Module):
         activation=self.activation,
         kernel_init=init,
         name=f'unit{number}',
-      )(code, luma, train=train, groups=groups)
+      )(code, luma, train=train, groups=groups, frame=frame)
       self.sow('intermediates', f'code{number}', code)
     return ReflectConv(1, kernel_size=1, kernel_init=init, name='head')(code)
 
@@ -85,7 +93,12 @@ class CSCMEFN(nn.Module):
     dictionary.check_activation(self.activation)
 
   @nn.compact
-  def __call__(self, *exposures: Array, train: bool = False) -> Array:
+  def __call__(
+    self,
+    *exposures: Array,
+    train: bool = False,
+    frame: Frame | None = None,
+  ) -> Array:
     """Fuses exposures of any size above one pixel a side.
 
     Args:
@@ -94,6 +107,7 @@ class CSCMEFN(nn.Module):
       train: whether the batch normalisations use the statistics of the
         batch, each exposure's of its own, and update the running ones
         exposure by exposure.
+      frame: the pictures in these arrays, where the arrays are larger.
 
     Returns:
       [b, h, w, 3] RGB, not yet clamped to [0, 1].
@@ -115,7 +129,7 @@ class CSCMEFN(nn.Module):
     # can lie on several devices, whole scenes on each.
     flat = ycbcr.reshape(-1, *ycbcr.shape[2:])
     net = LogitNet(self.features, self.units, self.activation, name='main')
-    logits = net(flat[..., :1], train=train, groups=count)
+    logits = net(flat[..., :1], train=train, groups=count, frame=frame)
     logits = logits.reshape(*ycbcr.shape[:-1], 1)
     self.sow('intermediates', 'logits', logits)
     weights = nn.softmax(logits, axis=1)

@@ -23,6 +23,7 @@ from jax import lax
 from fusionjax import errors
 from fusionjax.models.layers import folded, folding, strips
 from fusionjax.ops import dynamic_filter
+from fusionjax.ops.frame import Frame
 
 Array = jax.Array
 
@@ -251,14 +252,17 @@ class FilterLevel(nn.Module):
     """Predicts filters [2 b, n, w, size * size], taps in row-major order."""
     taps, fold = self.size**2, self.fold
     conv = functools.partial(folded.FoldedConv, rows='VALID')
-    x = nn.relu(conv(self.channels, 3, name='conv1')(x, fold=fold))
+    above = fold.at(first - self.reach)
+    x = nn.relu(conv(self.channels, 3, name='conv1')(x, fold=above))
     # Outside the picture the next convolution sees zeros, and zeros are not
     # what the bias of this one leaves there.
-    inside = strips.rows_inside(
-      first - self.size // 2, count=x.shape[1], height=self.height
-    )
-    x = jnp.where(inside, x, jnp.zeros((), x.dtype))
-    x = nn.relu(conv(taps, self.size, name='conv2')(x, fold=fold))
+    above = fold.at(first - self.size // 2)
+    if above.frame is None:
+      inside = strips.rows_inside(
+        first - self.size // 2, count=x.shape[1], height=self.height
+      )
+      x = jnp.where(inside, x, jnp.zeros((), x.dtype))
+    x = nn.relu(conv(taps, self.size, name='conv2')(x, fold=above))
     flat = folding.Fold(width=fold.width, factor=1)
     return conv(taps, name='conv3')(fold.unfold(x), fold=flat)
 
@@ -312,24 +316,32 @@ class FFMEF(nn.Module):
       )
 
   @nn.compact
-  def __call__(self, y0: Array, y1: Array) -> Array:
+  def __call__(
+    self, y0: Array, y1: Array, *, frame: Frame | None = None
+  ) -> Array:
     """Fuses two luminance images of any size.
 
     Args:
       y0: [b, h, w, 1] luma of the first image in [0, 1] (studio range: black
         is 16 / 255, white 235 / 255).
       y1: [b, h, w, 1] luma of the second.
+      frame: the images in these arrays, where the arrays are larger.
 
     Returns:
-      [b, h, w, 1] fused luma, not yet clamped to [0, 1].
+      [b, h, w, 1] fused luma, not yet clamped to [0, 1]; of any value outside
+      the frame.
 
     References:
       Paper, section 3 and eq. 4.
     """
     fold = folding.Fold(
-      width=y0.shape[2], factor=max(1, self.folded_channels // self.channels)
+      width=y0.shape[2],
+      factor=max(1, self.folded_channels // self.channels),
+      frame=frame,
     )
     images = jnp.concatenate([y0, y1])
+    if frame is not None:
+      images = frame.clear(images)
     bottom, middle, fine = self._features(images, fold)
     total = sum(_LEVEL_WEIGHTS[size] for size in self.kernel_sizes)
     fused = jnp.zeros_like(y0)

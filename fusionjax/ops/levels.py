@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from fusionjax.ops import division, ranks
+from fusionjax.ops.frame import Frame
 
 Array = jax.Array
 Rounding = Literal['truncate', 'nearest']
@@ -47,7 +48,13 @@ def clamp_through(x: Array, low: float, high: float) -> Array:
   return x + lax.stop_gradient(clamp(x, low, high) - x)
 
 
-def stretch(x: Array, *, low: float = 0.005, high: float = 0.995) -> Array:
+def stretch(
+  x: Array,
+  *,
+  low: float = 0.005,
+  high: float = 0.995,
+  frame: Frame | None = None,
+) -> Array:
   """Stretches values to [0, 1], a small part of them to 0 and to 1.
 
   Args:
@@ -55,6 +62,8 @@ def stretch(x: Array, *, low: float = 0.005, high: float = 0.995) -> Array:
       published CSC-MEFN takes the three channels of a picture.
     low: fraction of the values below the one that becomes 0.
     high: fraction of the values below the one that becomes 1.
+    frame: the picture in x, then [b, h, w, c]: what is outside is not among
+      the values.
 
   Returns:
     Array of the shape of x; x itself where both values are the same (the
@@ -65,8 +74,15 @@ def stretch(x: Array, *, low: float = 0.005, high: float = 0.995) -> Array:
     image fusion, section 3.2.
   """
   x = 255 * x
-  places = [min(int(x.size * part), x.size - 1) for part in (low, high)]
-  bottom, top = ranks.order_statistics(x, ranks=places)
+  if frame is None:
+    places = [min(int(x.size * part), x.size - 1) for part in (low, high)]
+    bottom, top = ranks.order_statistics(x, ranks=places)
+  else:
+    values = x.shape[0] * x.shape[-1]
+    shares = [frame.share(part, values=values) for part in (low, high)]
+    # Behind all others.
+    counted = frame.clear(x, jnp.inf)
+    bottom, top = ranks.order_statistics(counted, ranks=shares)
   span = top - bottom
   flat = span == 0
   # In levels of 255 and in this order: the published code truncates what

@@ -16,7 +16,7 @@ _HALF = 16
 def order_statistics(
   x: Array,
   *,
-  ranks: Sequence[int],
+  ranks: Sequence[Array | int],
   implementation: Implementation | None = None,
 ) -> Array:
   """The values that sorting would bring to given places.

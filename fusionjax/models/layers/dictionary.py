@@ -20,7 +20,8 @@ References:
 """
 
 import functools
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 import flax.linen as nn
 import jax
@@ -34,6 +35,7 @@ from fusionjax.models.layers.reflect_conv import (
   ReflectConv,
   torch_uniform,
 )
+from fusionjax.ops.frame import Frame
 
 Array = jax.Array
 # `sst` is soft shrinkage with learned thresholds, `sst_clamped` the same with
@@ -159,6 +161,7 @@ class DictionaryUnit(nn.Module):
     *,
     train: bool = False,
     groups: int = 1,
+    frame: Frame | None = None,
   ) -> Array:
     """Improves a code.
 
@@ -167,13 +170,16 @@ class DictionaryUnit(nn.Module):
       data: [b, h, w, c] the image x to be coded.
       train: see `BatchNorm`.
       groups: see `BatchNorm`.
+      frame: the picture in the maps, where they are larger.
 
     Returns:
       [b, h, w, features].
     """
     conv = functools.partial(ReflectConv, kernel_init=self.kernel_init)
-    decode = conv(data.shape[-1], name='decode')
-    encode = conv(self.features, name='encode')
+    decode = functools.partial(
+      conv(data.shape[-1], name='decode'), frame=frame
+    )
+    encode = functools.partial(conv(self.features, name='encode'), frame=frame)
     residual = data
     if code is not None:
       residual = data - decode(code)
@@ -219,6 +225,7 @@ class Unrolled(nn.Module):
     *,
     train: bool = False,
     groups: int = 1,
+    frame: Frame | None = None,
   ) -> Array:
     """Codes an image.
 
@@ -228,10 +235,12 @@ class Unrolled(nn.Module):
       first: [b, h, w, c] what the first unit sees, if it is another image.
       train: see `BatchNorm`.
       groups: see `BatchNorm`.
+      frame: see `DictionaryUnit`.
 
     Returns:
       [b, h, w, features].
     """
+    how = {'train': train, 'groups': groups, 'frame': frame}
 
     def unit(number: int) -> DictionaryUnit:
       return DictionaryUnit(
@@ -243,12 +252,12 @@ class Unrolled(nn.Module):
 
     whole = data if first is None else first
     one = unit(0)
-    code = one(code, whole, train=train, groups=groups)
+    code = one(code, whole, **how)
     self.sow('intermediates', 'code0', code)
     if self.shared:
-      return self._iterate(one, code, data, train=train, groups=groups)
+      return self._iterate(one, code, data, how)
     for number in range(1, self.units):
-      code = unit(number)(code, data, train=train, groups=groups)
+      code = unit(number)(code, data, **how)
       self.sow('intermediates', f'code{number}', code)
     return code
 
@@ -257,14 +266,12 @@ class Unrolled(nn.Module):
     unit: DictionaryUnit,
     code: Array,
     data: Array,
-    *,
-    train: bool,
-    groups: int,
+    how: Mapping[str, Any],
   ) -> Array:
     """Applies one unit again and again: a scan."""
 
     def again(unit: DictionaryUnit, code: Array, _: None) -> tuple[Array, None]:
-      return unit(code, data, train=train, groups=groups), None
+      return unit(code, data, **how), None
 
     # Statistics that change go from one iteration to the next.
     changing = self.is_mutable_collection('batch_stats')

@@ -53,7 +53,9 @@ class FoldedConv(nn.Module):
       if k == 1:
         total = total + convolve(x, fold_kernel(part, factor))
       else:
-        total = total + convolve_folded(fold.real(x), part, fold, self.rows)
+        total = total + convolve_folded(
+          fold.real(x), part, fold.plain, self.rows
+        )
       start += count
     return total
 
@@ -75,17 +77,17 @@ def channel_mean(x: Array, *, fold: Fold) -> Array:
   """Mean of each channel over the real pixels of each picture.
 
   Args:
-    x: [b, h, blocks, factor * c] folded map whose added columns are zero.
+    x: [b, h, blocks, factor * c] folded map, zero where it is no picture.
     fold: how it is folded.
 
   Returns:
     [b, c].
   """
-  b, h = x.shape[:2]
+  b = x.shape[0]
   # Rows first: partial sums keep the rounding of large pictures small.
   lanes = jnp.sum(jnp.sum(x, axis=2), axis=1)
   total = jnp.sum(lanes.reshape(b, fold.factor, -1), axis=1)
-  return total / (h * fold.width)
+  return total / fold.pixels(x)
 
 
 class InstanceNorm(nn.Module):

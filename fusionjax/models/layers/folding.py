@@ -24,6 +24,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from fusionjax.ops.frame import Frame
+
 Array = jax.Array
 
 
@@ -34,10 +36,13 @@ class Fold:
   Attributes:
     width: pixels of a row before folding.
     factor: neighbouring pixels that share one folded position.
+    frame: the picture in the map, where the map is larger than it.
   """
 
   width: int
   factor: int
+  # Not compared: it may hold arrays, and how maps are folded is the same.
+  frame: Frame | None = dataclasses.field(default=None, compare=False)
 
   @property
   def blocks(self) -> int:
@@ -48,6 +53,23 @@ class Fold:
   def exact(self) -> bool:
     """Whether no column had to be added."""
     return self.width % self.factor == 0
+
+  @property
+  def plain(self) -> 'Fold':
+    """The same without a frame."""
+    return dataclasses.replace(self, frame=None)
+
+  def at(self, top: Array | int) -> 'Fold':
+    """The same for maps that begin at another row of the picture."""
+    if self.frame is None:
+      return self
+    return dataclasses.replace(self, frame=self.frame.at(top))
+
+  def pixels(self, x: Array) -> Array | int:
+    """How many pixels of a folded map are picture."""
+    if self.frame is None:
+      return x.shape[1] * self.width
+    return self.frame.pixels
 
   def fold(self, x: Array) -> Array:
     """Folds [b, h, w, c] to [b, h, blocks, factor * c]."""
@@ -64,10 +86,15 @@ class Fold:
     return x[:, :, : self.width]
 
   def real(self, x: Array) -> Array:
-    """Puts the added columns of a folded map back to zero."""
+    """Puts what is no picture in a folded map back to zero."""
+    channels = x.shape[-1] // self.factor
+    if self.frame is not None:
+      columns = self.frame.columns(self.blocks * self.factor)
+      columns = jnp.repeat(columns, channels).reshape(1, 1, *x.shape[2:])
+      inside = columns & self.frame.rows(x.shape[1])[None, :, None, None]
+      return jnp.where(inside, x, jnp.zeros((), x.dtype))
     if self.exact:
       return x
-    channels = x.shape[-1] // self.factor
     column = np.arange(self.blocks * self.factor) < self.width
     mask = np.repeat(column, channels).reshape(1, 1, *x.shape[2:])
     return jnp.where(mask, x, jnp.zeros((), x.dtype))

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from fusionjax.ops.frame import Frame, mirror
+
 Array = jax.Array
 Initializer = Callable[..., Array]
 Implementation = Literal['conv', 'patches', 'stencil', 'taps']
@@ -34,7 +36,11 @@ def torch_uniform() -> Initializer:
 
 
 def convolve(
-  x: Array, kernel: Array, *, implementation: Implementation | None = None
+  x: Array,
+  kernel: Array,
+  *,
+  implementation: Implementation | None = None,
+  frame: Frame | None = None,
 ) -> Array:
   """Convolves a map with a kernel, its border mirrored without the edge.
 
@@ -47,26 +53,15 @@ def convolve(
       for a very few inputs and inference (its gradient is slow); `taps` one
       product and then shifted sums, for few outputs. None chooses by the
       channels.
+    frame: the picture in the map, where the map is larger: its own border is
+      mirrored.
 
   Returns:
     [b, h, w, o].
   """
   if kernel.shape[0] == 1:
     return jnp.einsum('bhwi,io->bhwo', x, kernel[0, 0])
-  return _IMPLEMENTATIONS[implementation or _choose(kernel)](x, kernel)
-
-
-def mirror(x: Array, radius: int) -> Array:
-  """Pads the rows and columns of [b, h, w, c] by mirroring, edge left out.
-
-  A side too short for that repeats its edge.
-  """
-  for axis in (1, 2):
-    pads = [(0, 0)] * 4
-    pads[axis] = (radius, radius)
-    mode = 'reflect' if x.shape[axis] > radius else 'edge'
-    x = jnp.pad(x, pads, mode=mode)
-  return x
+  return _IMPLEMENTATIONS[implementation or _choose(kernel)](x, kernel, frame)
 
 
 def _choose(kernel: Array) -> Implementation:
@@ -84,8 +79,8 @@ def _shifts(x: Array, size: int) -> list[Array]:
   ]
 
 
-def _conv(x: Array, kernel: Array) -> Array:
-  return _convolve_valid(mirror(x, kernel.shape[0] // 2), kernel)
+def _conv(x: Array, kernel: Array, frame: Frame | None) -> Array:
+  return _convolve_valid(mirror(x, kernel.shape[0] // 2, frame), kernel)
 
 
 @jax.custom_vjp
@@ -204,17 +199,17 @@ def _valid(padded: Array, kernel: Array) -> Array:
   )
 
 
-def _patches(x: Array, kernel: Array) -> Array:
+def _patches(x: Array, kernel: Array, frame: Frame | None) -> Array:
   size, _, inputs, outputs = kernel.shape
-  shifts = _shifts(mirror(x, size // 2), size)
+  shifts = _shifts(mirror(x, size // 2, frame), size)
   flat = kernel.reshape(size * size * inputs, outputs)
   return jnp.einsum('bhwi,io->bhwo', jnp.concatenate(shifts, axis=-1), flat)
 
 
-def _stencil(x: Array, kernel: Array) -> Array:
+def _stencil(x: Array, kernel: Array, frame: Frame | None) -> Array:
   size, _, inputs, _ = kernel.shape
   terms = []
-  for tap, shift in enumerate(_shifts(mirror(x, size // 2), size)):
+  for tap, shift in enumerate(_shifts(mirror(x, size // 2, frame), size)):
     weights = kernel[tap // size, tap % size]
     for channel in range(inputs):
       weight = weights[channel][None, None, None]
@@ -226,12 +221,12 @@ def _stencil(x: Array, kernel: Array) -> Array:
   return terms[0]
 
 
-def _taps(x: Array, kernel: Array) -> Array:
+def _taps(x: Array, kernel: Array, frame: Frame | None) -> Array:
   """Multiplies first and shifts what comes out, which has few channels."""
   size, _, inputs, outputs = kernel.shape
   flat = jnp.moveaxis(kernel, 2, 0).reshape(inputs, size * size * outputs)
   # Mirroring the products is mirroring the map, and cheaper.
-  products = mirror(jnp.einsum('bhwi,io->bhwo', x, flat), size // 2)
+  products = mirror(jnp.einsum('bhwi,io->bhwo', x, flat), size // 2, frame)
 
   def add(products: Array) -> Array:
     total = jnp.zeros((), x.dtype)
@@ -246,7 +241,7 @@ def _taps(x: Array, kernel: Array) -> Array:
   return _in_strips(add, products, rows=half, overlap=size - 1)
 
 
-_IMPLEMENTATIONS: dict[str, Callable[[Array, Array], Array]] = {
+_IMPLEMENTATIONS: dict[str, Callable[[Array, Array, Frame | None], Array]] = {
   'conv': _conv,
   'patches': _patches,
   'stencil': _stencil,
@@ -269,10 +264,14 @@ class ReflectConv(nn.Module):
 
   @nn.compact
   def __call__(
-    self, x: Array, *, implementation: Implementation | None = None
+    self,
+    x: Array,
+    *,
+    implementation: Implementation | None = None,
+    frame: Frame | None = None,
   ) -> Array:
     """Convolves [b, h, w, i] to [b, h, w, features]."""
     side = self.kernel_size
     shape = (side, side, x.shape[-1], self.features)
     kernel = self.param('kernel', self.kernel_init, shape)
-    return convolve(x, kernel, implementation=implementation)
+    return convolve(x, kernel, implementation=implementation, frame=frame)

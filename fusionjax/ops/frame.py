@@ -1,0 +1,116 @@
+"""Where a picture lies in an array that is larger than it.
+
+A compiled program has one size. Pictures of many sizes share it when each is
+put into the upper left corner of a larger array, and everything that looks
+beyond a pixel is told where the picture ends: what is behind its edge must be
+what the network expects behind an edge, and must not count in a mean.
+"""
+
+import dataclasses
+from fractions import Fraction
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+  """The part of an array [b, h, w, c] that is picture.
+
+  Attributes:
+    height: rows of the picture; all sizes are int32 scalars, or whole numbers
+      that are known when the program is compiled.
+    width: columns of the picture.
+    top: row of the picture that the first row of the array holds; negative
+      where the array begins above the picture.
+  """
+
+  height: Array | int
+  width: Array | int
+  top: Array | int = 0
+
+  @property
+  def pixels(self) -> Array:
+    """Number of pixels, float32."""
+    height = jnp.asarray(self.height, jnp.float32)
+    return height * jnp.asarray(self.width, jnp.float32)
+
+  def at(self, top: Array | int) -> 'Frame':
+    """The same picture in an array that begins at another row of it."""
+    return dataclasses.replace(self, top=top)
+
+  def rows(self, count: int) -> Array:
+    """Says which of the first `count` rows are picture: [count] booleans."""
+    row = self.top + lax.iota(jnp.int32, count)
+    return (row >= 0) & (row < self.height)
+
+  def columns(self, count: int) -> Array:
+    """Says which of the first `count` columns are picture."""
+    return lax.iota(jnp.int32, count) < self.width
+
+  def inside(self, x: Array) -> Array:
+    """Says which pixels of [b, h, w, c] are picture: [1, h, w, 1]."""
+    rows, columns = self.rows(x.shape[1]), self.columns(x.shape[2])
+    return rows[None, :, None, None] & columns[None, None, :, None]
+
+  def clear(self, x: Array, value: float = 0.0) -> Array:
+    """Puts a value into every pixel of [b, h, w, c] that is no picture."""
+    return jnp.where(self.inside(x), x, jnp.full((), value, x.dtype))
+
+  def mean(self, x: Array) -> Array:
+    """Mean of [b, h, w, c] over the picture: [b, c]."""
+    return jnp.sum(jnp.sum(self.clear(x), axis=2), axis=1) / self.pixels
+
+  def share(self, part: float, *, values: int) -> Array:
+    """The place in the sorted values of a picture below which a part lies.
+
+    Args:
+      part: of all values, such as 0.005; to three digits.
+      values: of a pixel.
+
+    Returns:
+      int32 scalar, below the number of values.
+    """
+    fraction = Fraction(part).limit_denominator(1000)
+    count = jnp.asarray(self.height, jnp.int32) * self.width * values
+    # In two steps, which do not overflow.
+    whole, rest = count // fraction.denominator, count % fraction.denominator
+    place = whole * fraction.numerator
+    place = place + rest * fraction.numerator // fraction.denominator
+    return jnp.minimum(place, count - 1)
+
+
+def mean(x: Array, frame: Frame | None) -> Array:
+  """Mean of [b, h, w, c] over the picture, or over everything: [b, c]."""
+  return jnp.mean(x, axis=(1, 2)) if frame is None else frame.mean(x)
+
+
+def mirror(x: Array, radius: int, frame: Frame | None = None) -> Array:
+  """Pads [b, h, w, c] by mirroring rows and columns, the edge left out.
+
+  Args:
+    x: the map; its sides, and those of the picture in it, are longer than
+      the radius, or it is padded by repeating its edge.
+    radius: rows and columns to add on every side.
+    frame: the picture in the map, which begins at its first row: it is
+      mirrored at its own edges, too.
+
+  Returns:
+    [b, h + 2 radius, w + 2 radius, c].
+  """
+  for axis in (1, 2):
+    pads = [(0, 0)] * 4
+    pads[axis] = (radius, radius)
+    mode = 'reflect' if x.shape[axis] > radius else 'edge'
+    x = jnp.pad(x, pads, mode=mode)
+    if frame is not None:
+      side = frame.height if axis == 1 else frame.width
+      last = lax.dynamic_slice_in_dim(x, side - 1, radius, axis=axis)
+      # Written into the padded map, which is new anyway.
+      x = lax.dynamic_update_slice_in_dim(
+        x, jnp.flip(last, axis), side + radius, axis=axis
+      )
+  return x
