@@ -35,6 +35,27 @@ class LossOutput:
 
 
 @dataclasses.dataclass(frozen=True)
+class Parts:
+  """A method of two pictures as a network between functions of single pixels.
+
+  So a picture of any size can be fused in strips of rows. The network has a
+  property `reach`, takes `frame`, and all that it knows of the whole picture
+  are statistics as `folded.InstanceNorm` has them.
+
+  Attributes:
+    before: from a picture [b, h, w, 3] to what the network sees [b, h, w, c].
+    after: from the network's output, limited to [0, 1], and the pictures to
+      the result: `after(fused, sources, *, task, color)`.
+    darkest_first: tasks for which pictures are sorted by the mean of what the
+      network sees.
+  """
+
+  before: Callable[[Array], Array]
+  after: Callable[..., Array]
+  darkest_first: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Method:
   """A published network bound to its colour rule, loss and defaults.
 
@@ -85,6 +106,7 @@ class Method:
     frames: whether pictures may lie in larger arrays: the network and `fuse`
       take `frame` (see `ops.frame`). Then pictures of many sizes share a
       program.
+    parts: where it can be computed in strips, exactly.
   """
 
   name: str
@@ -110,6 +132,7 @@ class Method:
     default_factory=dict
   )
   frames: bool = False
+  parts: Parts | None = None
 
 
 def bind(

@@ -16,6 +16,7 @@ from fusionjax.methods.base import (
   Layout,
   LossOutput,
   Method,
+  Parts,
   bind,
   fold,
 )
@@ -25,6 +26,7 @@ from fusionjax.ops.frame import Frame, mean
 
 Array = jax.Array
 Clamping = Literal['through', 'published']
+_DARKEST_FIRST = ('mef',)
 _COLORS: dict[str, colouring.Rule] = {
   'mef': 'chroma',
   'mff': 'chroma',
@@ -64,13 +66,26 @@ def fuse(
     Zheng et al., FFMEF, CVPRW 2023, section 3.1; studio-range YCbCr as in
     the published code.
   """
-  lumas = jnp.stack(
-    [colour.rgb_to_ycbcr(rgb, luma_range='studio')[..., :1] for rgb in sources]
-  )
-
-  if task == 'mef':
+  lumas = jnp.stack([to_luma(rgb) for rgb in sources])
+  if task in _DARKEST_FIRST:
     lumas = _darkest_first(lumas, frame)
   luma = fold(lambda one, other: levels.clamp(apply(one, other), 0, 1), lumas)
+  return from_luma(luma, sources, task=task, color=color)
+
+
+def to_luma(rgb: Array) -> Array:
+  """What the network sees of RGB [b, h, w, 3]: luma [b, h, w, 1]."""
+  return colour.rgb_to_ycbcr(rgb, luma_range='studio')[..., :1]
+
+
+def from_luma(
+  luma: Array,
+  sources: Sequence[Array],
+  *,
+  task: str,
+  color: colouring.Rule | None = None,
+) -> Array:
+  """Puts colours around fused luma [b, h, w, 1]; see `fuse`."""
   return colouring.colour_luma(
     luma,
     sources,
@@ -212,4 +227,5 @@ METHOD = Method(
   ignorable_entries=('*total_ops', '*total_params'),
   rounding='truncate',
   frames=True,
+  parts=Parts(before=to_luma, after=from_luma, darkest_first=_DARKEST_FIRST),
 )

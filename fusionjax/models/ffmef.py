@@ -33,6 +33,9 @@ _LEVEL_WEIGHTS = {1: 0.6, 3: 0.3, 5: 0.1, 7: 0.1}
 # fast, with a fraction of the memory. Batches go all at once, whatever their
 # size: their first axis may lie on many devices.
 _BATCHED_PIXELS = 160_000
+# Rows above and below that the features of a pixel depend on, statistics of
+# the picture aside: one for each 3 x 3 convolution on the longest way.
+_ENCODER_REACH = 18
 
 
 def _torch_uniform(fan: int) -> nn.initializers.Initializer:
@@ -252,11 +255,11 @@ class FilterLevel(nn.Module):
     """Predicts filters [2 b, n, w, size * size], taps in row-major order."""
     taps, fold = self.size**2, self.fold
     conv = functools.partial(folded.FoldedConv, rows='VALID')
-    above = fold.at(first - self.reach)
+    above = fold.below(first - self.reach)
     x = nn.relu(conv(self.channels, 3, name='conv1')(x, fold=above))
     # Outside the picture the next convolution sees zeros, and zeros are not
     # what the bias of this one leaves there.
-    above = fold.at(first - self.size // 2)
+    above = fold.below(first - self.size // 2)
     if above.frame is None:
       inside = strips.rows_inside(
         first - self.size // 2, count=x.shape[1], height=self.height
@@ -315,6 +318,14 @@ class FFMEF(nn.Module):
         f'{", ".join(map(str, _LEVEL_WEIGHTS))}, each once, such as (1, 3, 5).'
       )
 
+  @property
+  def reach(self) -> int:
+    """Rows above and below a pixel that its result depends on.
+
+    Given the statistics of the pictures (see `folded.InstanceNorm`).
+    """
+    return _ENCODER_REACH + 1 + max(self.kernel_sizes) // 2
+
   @nn.compact
   def __call__(
     self, y0: Array, y1: Array, *, frame: Frame | None = None
@@ -361,7 +372,7 @@ class FFMEF(nn.Module):
     """Encodes all images; those of a large pair one after the other."""
     lift = folded.FoldedConv(self.channels, name='lift')
     encoder = HierarchicalEncoder(self.channels, name='encoder')
-    if _large_pair(images):
+    if _large_pair(images) and not self._by_statistics():
       lift_one, encode_one = strips.detach(lift), strips.detach(encoder)
       features = lax.map(
         lambda image: tuple(
@@ -381,6 +392,11 @@ class FFMEF(nn.Module):
       ):
         self.sow('intermediates', name, fold.unfold(map_))
     return features
+
+  def _by_statistics(self) -> bool:
+    """Whether this is a strip of a picture, see `reach`."""
+    found = self.is_mutable_collection('moments')
+    return found and not self.is_initializing()
 
   def _level(
     self, images: Array, features: Array, size: int, fold: folding.Fold

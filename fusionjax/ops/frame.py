@@ -26,21 +26,30 @@ class Frame:
     width: columns of the picture.
     top: row of the picture that the first row of the array holds; negative
       where the array begins above the picture.
+    margin: rows at the top and at the bottom of the array that are there for
+      what lies beside them, and do not count in a mean.
   """
 
   height: Array | int
   width: Array | int
   top: Array | int = 0
+  margin: int = 0
 
-  @property
-  def pixels(self) -> Array:
-    """Number of pixels, float32."""
-    height = jnp.asarray(self.height, jnp.float32)
-    return height * jnp.asarray(self.width, jnp.float32)
+  def below(self, rows: Array | int) -> 'Frame':
+    """The same picture in an array that begins so many rows further down."""
+    return dataclasses.replace(self, top=self.top + rows)
 
-  def at(self, top: Array | int) -> 'Frame':
-    """The same picture in an array that begins at another row of it."""
-    return dataclasses.replace(self, top=top)
+  def pixels(self, count: int) -> Array:
+    """How many pixels of an array of `count` rows count, float32."""
+    rows = jnp.sum(self.counted(count).astype(jnp.float32))
+    return rows * jnp.asarray(self.width, jnp.float32)
+
+  def counted(self, count: int) -> Array:
+    """Says which of the first `count` rows count in a mean: [count]."""
+    row = lax.iota(jnp.int32, count)
+    return (
+      self.rows(count) & (row >= self.margin) & (row < count - self.margin)
+    )
 
   def rows(self, count: int) -> Array:
     """Says which of the first `count` rows are picture: [count] booleans."""
@@ -61,8 +70,11 @@ class Frame:
     return jnp.where(self.inside(x), x, jnp.full((), value, x.dtype))
 
   def mean(self, x: Array) -> Array:
-    """Mean of [b, h, w, c] over the picture: [b, c]."""
-    return jnp.sum(jnp.sum(self.clear(x), axis=2), axis=1) / self.pixels
+    """Mean of [b, h, w, c] over what counts of the picture: [b, c]."""
+    count = x.shape[1]
+    rows = jnp.sum(self.clear(x), axis=2)
+    rows = jnp.where(self.counted(count)[None, :, None], rows, 0)
+    return jnp.sum(rows, axis=1) / self.pixels(count)
 
   def share(self, part: float, *, values: int) -> Array:
     """The place in the sorted values of a picture below which a part lies.

@@ -83,11 +83,14 @@ def channel_mean(x: Array, *, fold: Fold) -> Array:
   Returns:
     [b, c].
   """
-  b = x.shape[0]
+  b, h = x.shape[:2]
   # Rows first: partial sums keep the rounding of large pictures small.
-  lanes = jnp.sum(jnp.sum(x, axis=2), axis=1)
+  rows = jnp.sum(x, axis=2)
+  if fold.frame is not None and fold.frame.margin:
+    rows = jnp.where(fold.frame.counted(h)[None, :, None], rows, 0)
+  lanes = jnp.sum(rows, axis=1)
   total = jnp.sum(lanes.reshape(b, fold.factor, -1), axis=1)
-  return total / fold.pixels(x)
+  return total / fold.pixels(h)
 
 
 class InstanceNorm(nn.Module):
@@ -96,6 +99,11 @@ class InstanceNorm(nn.Module):
   Statistics are per picture and channel, of biased variance, the same in
   training and inference; two passes, since E[x^2] - E[x]^2 cancels where the
   mean is large. Channels after `features` pass unchanged.
+
+  A strip of a picture cannot know the statistics of the whole one: they are
+  taken from the collection `statistics` (`mean`, `variance`, each [b, c]), if
+  it is there. Those of the strip go into the collection `moments`, if that is
+  mutable: mean and variance, each [b, c], and the number of pixels.
 
   Attributes:
     features: number of channels that are normalised.
@@ -111,12 +119,27 @@ class InstanceNorm(nn.Module):
     channels = x.shape[-1] // fold.factor
     scale = self.param('scale', nn.initializers.ones_init(), (self.features,))
     bias = self.param('bias', nn.initializers.zeros_init(), (self.features,))
-    mean = channel_mean(fold.real(x), fold=fold)
-    centred = fold.real(x - tile_lanes(mean, fold.factor))
-    variance = channel_mean(jnp.square(centred), fold=fold)
+    mean, variance = self._statistics(x, fold)
     gain = scale[None] * lax.rsqrt(variance + self.epsilon)[:, : self.features]
     shift = bias[None] - mean[:, : self.features] * gain
     kept = channels - self.features
     gain = jnp.pad(gain, ((0, 0), (0, kept)), constant_values=1)
     shift = jnp.pad(shift, ((0, 0), (0, kept)))
     return x * tile_lanes(gain, fold.factor) + tile_lanes(shift, fold.factor)
+
+  def _statistics(self, x: Array, fold: Fold) -> tuple[Array, Array]:
+    """Mean and variance of each channel, each [b, c]."""
+    if self.has_variable('statistics', 'mean'):
+      return (
+        self.get_variable('statistics', 'mean'),
+        self.get_variable('statistics', 'variance'),
+      )
+    mean = channel_mean(fold.real(x), fold=fold)
+    centred = fold.real(x - tile_lanes(mean, fold.factor))
+    variance = channel_mean(jnp.square(centred), fold=fold)
+    # Initialising makes every collection mutable.
+    if not self.is_initializing():
+      self.sow('moments', 'mean', mean)
+      self.sow('moments', 'variance', variance)
+      self.sow('moments', 'pixels', jnp.asarray(fold.pixels(x.shape[1])))
+    return mean, variance

@@ -59,17 +59,17 @@ class Fold:
     """The same without a frame."""
     return dataclasses.replace(self, frame=None)
 
-  def at(self, top: Array | int) -> 'Fold':
-    """The same for maps that begin at another row of the picture."""
+  def below(self, rows: Array | int) -> 'Fold':
+    """The same for maps that begin so many rows further down."""
     if self.frame is None:
       return self
-    return dataclasses.replace(self, frame=self.frame.at(top))
+    return dataclasses.replace(self, frame=self.frame.below(rows))
 
-  def pixels(self, x: Array) -> Array | int:
-    """How many pixels of a folded map are picture."""
+  def pixels(self, count: int) -> Array | int:
+    """How many pixels of a folded map of `count` rows count in a mean."""
     if self.frame is None:
-      return x.shape[1] * self.width
-    return self.frame.pixels
+      return count * self.width
+    return self.frame.pixels(count)
 
   def fold(self, x: Array) -> Array:
     """Folds [b, h, w, c] to [b, h, blocks, factor * c]."""
