@@ -65,6 +65,7 @@ def add(commands: 'Commands') -> None:
   )
   _add_options_of_methods(parser)
   _add_options_of_files(parser)
+  _add_options_of_large_images(parser)
   compiled.add_option(parser)
   parser.set_defaults(run=run)
 
@@ -139,6 +140,23 @@ def _add_options_of_files(parser: argparse.ArgumentParser) -> None:
   )
 
 
+def _add_options_of_large_images(parser: argparse.ArgumentParser) -> None:
+  group = parser.add_argument_group('options of large images')
+  group.add_argument(
+    '--memory',
+    type=float,
+    metavar='GB',
+    help='how much memory fusing may take (default: what is free); what takes'
+    ' more is fused in strips, exactly, if the method can be',
+  )
+  group.add_argument(
+    '--approximate-tiles',
+    action='store_true',
+    help='fuse what takes more memory tile by tile, if there is no exact way:'
+    ' another picture, because a method knows a tile instead of the whole',
+  )
+
+
 def run(args: argparse.Namespace) -> int:
   """Fuses files or folders.
 
@@ -152,7 +170,7 @@ def run(args: argparse.Namespace) -> int:
   from fusionjax.inference.load import load_model
 
   handling = _handling(args)
-  model = load_model(args.model, like=args.like)
+  model = _limit(load_model(args.model, like=args.like), args)
   options = _options(args, model)
   if any(video.is_video(name) for name in args.inputs):
     return _fuse_videos(args, model, options)
@@ -174,6 +192,27 @@ def run(args: argparse.Namespace) -> int:
     _print_plan(plan.jobs, overwrite=args.overwrite)
     return console.SOME_FAILED if plan.failed else console.DONE
   return _fuse_all(args, model, plan, options, handling)
+
+
+def _limit(model: 'FusionModel', args: argparse.Namespace) -> 'FusionModel':
+  """Tells a model what memory it may take, and lets it say what it does."""
+  import dataclasses
+  import logging
+
+  from fusionjax.errors import InputError
+  from fusionjax.inference.execution import Limits
+
+  if args.memory is not None and not args.memory > 0:
+    raise InputError(f'--memory is {args.memory}. Give gigabytes, such as 6.')
+  logger = logging.getLogger('fusionjax.inference')
+  if not logger.handlers:
+    logger.addHandler(logging.StreamHandler())
+    logger.setLevel(logging.INFO)
+  limits = Limits(
+    memory=None if args.memory is None else int(1e9 * args.memory),
+    approximate_tiles=args.approximate_tiles,
+  )
+  return dataclasses.replace(model, limits=limits)
 
 
 def _fuse_all(

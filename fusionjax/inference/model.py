@@ -12,8 +12,8 @@ import numpy as np
 
 from fusionjax.errors import InputError
 from fusionjax.inference import depth as depth_door
+from fusionjax.inference import execution, guided
 from fusionjax.inference import exposures as exposures_door
-from fusionjax.inference import buckets, guided
 from fusionjax.inference.checks import check_images, is_grey
 from fusionjax.methods import base, colouring, registry
 from fusionjax.ops import levels
@@ -35,6 +35,7 @@ class FusionModel:
     buckets: whether sizes are rounded up to a few, so that pictures of many
       sizes share a compiled program; what is added changes nothing. False
       compiles every size: for a method that has no `frames` always so.
+    limits: what large pictures may take.
   """
 
   module: nn.Module
@@ -43,6 +44,7 @@ class FusionModel:
   method: str
   task: str
   buckets: bool = True
+  limits: execution.Limits = dataclasses.field(default_factory=execution.Limits)
 
   def apply(self, *sources: Array) -> Array:
     """Runs the raw network, compiled for the shapes of its sources.
@@ -106,10 +108,7 @@ class FusionModel:
         images, stops, task=self.task, names=names
       )
       chosen = self.check_options(options)
-      merged = self._fuse(
-        self.variables, six, dtype=six[0].dtype, options=chosen
-      )
-      return np.asarray(merged)
+      return execution.fuse(self, six, dtype=six[0].dtype, options=chosen)
     chosen = self.check_options(options)
     if task.depth:
       return self._fuse_depth(images, names=names, options=chosen)
@@ -124,17 +123,13 @@ class FusionModel:
     last = -1 if task.ordered and not task.guided else 0
     like = arrays[last]
     dtype = pictures[last].dtype
-    size = None
-    if self.buckets and registry.get_method(self.method).frames:
-      size = np.array(like.shape[:2], np.int32)
-      pictures = buckets.put(pictures)
-    fused = np.asarray(
-      self._fuse(
-        self.variables, pictures, dtype=dtype, options=chosen, size=size
+    if task.guided:
+      fused = self.program(
+        self.variables, pictures, dtype=dtype, options=chosen
       )
-    )
-    if size is not None:
-      fused = fused[: size[0], : size[1]]
+      fused = np.asarray(fused)
+    else:
+      fused = execution.fuse(self, pictures, dtype=dtype, options=chosen)
     if task.guided:
       fused = fused if like.ndim == 3 else fused[..., 0]
     elif all(is_grey(image) for image in arrays) or fused.shape[-1] == 1:
@@ -154,7 +149,7 @@ class FusionModel:
       images, task=self.task, names=names
     )
     unit, limits = depth_door.to_unit(depth)
-    fused = self._fuse(
+    fused = self.program(
       self.variables,
       [_storable(colour), unit],
       dtype=unit.dtype,
@@ -199,7 +194,13 @@ class FusionModel:
     return jax.jit(self.module.apply)
 
   @functools.cached_property
-  def _fuse(self) -> Callable[..., Array]:
+  def large_programs(self) -> dict[Any, Any]:
+    """What was compiled for large pictures, see `execution`."""
+    return {}
+
+  @functools.cached_property
+  def program(self) -> Any:
+    """The compiled way from pictures to a picture; see `execution`."""
     method = registry.get_method(self.method)
 
     def fuse(
@@ -211,7 +212,7 @@ class FusionModel:
       size: Array | None = None,
     ) -> Array:
       frame = None if size is None else Frame(height=size[0], width=size[1])
-      sources = [_to_unit(picture)[None] for picture in pictures]
+      sources = [levels.to_unit(picture)[None] for picture in pictures]
       fused = base.fuse_pictures(
         method,
         self.module,
@@ -238,13 +239,3 @@ def _storable(image: np.ndarray) -> np.ndarray:
     image = image[..., None]
   # Grey is compiled as colour: one program a size, whatever the stack holds.
   return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
-
-
-def _to_unit(image: Array) -> Array:
-  """Turns the levels of an image into float32 in [0, 1]."""
-  if jnp.issubdtype(image.dtype, jnp.floating):
-    return image
-  # By a table: XLA would multiply by 1 / 255, which is off by a bit.
-  top = int(jnp.iinfo(image.dtype).max)
-  table = np.arange(top + 1, dtype=np.float32) / np.float32(top)
-  return jnp.asarray(table).at[image].get(mode='promise_in_bounds')

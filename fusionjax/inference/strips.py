@@ -28,7 +28,7 @@ Array = jax.Array
 Path = tuple[str, ...]
 Statistics = Mapping[Path, Mapping[str, np.ndarray]]
 # Pixels of a strip, less what it overlaps its neighbours.
-_PIXELS = 2_000_000
+_PIXELS = 3_000_000
 
 
 class Strips:
@@ -57,7 +57,7 @@ class Strips:
       variables: the network's variables.
       task: a task of the method.
       size: height and width of the pictures.
-      rows: rows of a strip; None takes some two million pixels.
+      rows: rows of a strip; None takes some three million pixels.
     """
     assert method.parts is not None, method.name
     self._parts, self._module, self._variables = method.parts, module, variables
@@ -67,7 +67,7 @@ class Strips:
     self.rows = min(
       self._height, rows or max(1, _PIXELS // self._width - 2 * self._reach)
     )
-    self.norms = _list_norms(module, variables)
+    self.norms = list_norms(module, variables)
 
   def fuse(
     self,
@@ -129,9 +129,7 @@ class Strips:
       )[0]
 
     for top in range(0, self._height, self.rows):
-      strips = [
-        _cut(picture, top, top + self.rows) for picture in pictures
-      ]
+      strips = [_cut(picture, top, top + self.rows) for picture in pictures]
       out = after(fused.get(top, top + self.rows), strips)
       yield top, np.asarray(out)[: self._height - top]
 
@@ -142,9 +140,7 @@ class Strips:
     ]
     return float(np.sum(sums))
 
-  def _pairs(
-    self, *sources: '_Rows'
-  ) -> Iterator[tuple[int, list[np.ndarray]]]:
+  def _pairs(self, *sources: '_Rows') -> Iterator[tuple[int, list[np.ndarray]]]:
     """Yields the first row of every strip, and the strips with margins."""
     reach = self._reach
     for top in range(0, self._height, self.rows):
@@ -247,8 +243,13 @@ def _cut(x: np.ndarray, begin: int, end: int) -> np.ndarray:
   return np.pad(rows, (missing, (0, 0), (0, 0)))
 
 
-def _list_norms(module: nn.Module, variables: base.Variables) -> list[Path]:
-  """The paths of all normalisations, in the order of computing."""
+def list_norms(module: nn.Module, variables: base.Variables) -> list[Path]:
+  """The paths of a network's normalisations, in the order of computing.
+
+  Args:
+    module: the network, of two pictures of one channel.
+    variables: its variables.
+  """
   found: list[Path] = []
 
   def see(call: Any, args: Any, kwargs: Any, context: Any) -> Any:

@@ -54,9 +54,7 @@ class LogitNet(nn.Module):
     """Maps [b, h, w, 1] luma to [b, h, w, 1] logits."""
     init = _kaiming_normal()
     lift = ReflectConv(self.features, kernel_init=init, name='lift')
-    code = lift(
-      luma, implementation=None if train else 'stencil', frame=frame
-    )
+    code = lift(luma, implementation=None if train else 'stencil', frame=frame)
     self.sow('intermediates', 'lifted', code)
     code = BatchNorm(name='norm')(code, train=train, groups=groups)
     self.sow('intermediates', 'normed', code)

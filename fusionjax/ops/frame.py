@@ -47,9 +47,7 @@ class Frame:
   def counted(self, count: int) -> Array:
     """Says which of the first `count` rows count in a mean: [count]."""
     row = lax.iota(jnp.int32, count)
-    return (
-      self.rows(count) & (row >= self.margin) & (row < count - self.margin)
-    )
+    return self.rows(count) & (row >= self.margin) & (row < count - self.margin)
 
   def rows(self, count: int) -> Array:
     """Says which of the first `count` rows are picture: [count] booleans."""

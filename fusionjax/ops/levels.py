@@ -4,6 +4,7 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from fusionjax.ops import division, ranks
@@ -109,3 +110,20 @@ def to_levels(
   """
   x = jnp.clip(x, 0, 1) * levels
   return jnp.floor(x) if rounding == 'truncate' else jnp.round(x)
+
+
+def to_unit(image: Array) -> Array:
+  """Turns the levels of an image into float32 in [0, 1].
+
+  Args:
+    image: uint8 or uint16; floats stay as they are.
+
+  Returns:
+    Array of the shape of image.
+  """
+  if jnp.issubdtype(image.dtype, jnp.floating):
+    return image
+  # By a table: XLA would multiply by 1 / 255, which is off by a bit.
+  top = int(jnp.iinfo(image.dtype).max)
+  table = np.arange(top + 1, dtype=np.float32) / np.float32(top)
+  return jnp.asarray(table).at[image].get(mode='promise_in_bounds')

@@ -226,6 +226,6 @@ def test_frozen_but_cached(make):
   model = make()
   with pytest.raises(AttributeError):
     model.name = 'other'
-  assert model._fuse is model._fuse
+  assert model.program is model.program
   assert isinstance(hash(model), int)
   assert jax.tree.leaves(model.variables)

@@ -48,7 +48,7 @@ def test_clears_what_is_above_and_behind() -> None:
   inside = frame.inside(jnp.zeros((1, 7, 3, 1)))[0, :, :, 0]
   np.testing.assert_array_equal(inside.sum(1), [0, 2, 2, 2, 2, 0, 0])
   np.testing.assert_array_equal(inside.sum(0), [4, 4, 0])
-  below = frame.at(3).inside(jnp.zeros((1, 7, 3, 1)))
+  below = frame.below(4).inside(jnp.zeros((1, 7, 3, 1)))
   assert below.sum() == 2
 
 

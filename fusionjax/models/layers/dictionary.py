@@ -176,9 +176,7 @@ class DictionaryUnit(nn.Module):
       [b, h, w, features].
     """
     conv = functools.partial(ReflectConv, kernel_init=self.kernel_init)
-    decode = functools.partial(
-      conv(data.shape[-1], name='decode'), frame=frame
-    )
+    decode = functools.partial(conv(data.shape[-1], name='decode'), frame=frame)
     encode = functools.partial(conv(self.features, name='encode'), frame=frame)
     residual = data
     if code is not None:

@@ -1,0 +1,135 @@
+"""Pictures that take more memory than there is."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+from flax import traverse_util
+
+import fusionjax as fj
+from fusionjax import errors
+from fusionjax.inference import execution, memory, strips, tiles
+from fusionjax.inference.model import FusionModel
+from fusionjax.models import FFMEF
+
+
+def picture(height: int, width: int, seed: int) -> np.ndarray:
+  rng = np.random.default_rng(seed)
+  y, x = np.mgrid[:height, :width] / 30
+  rgb = 0.5 + 0.3 * np.sin(x * rng.uniform(1, 4) + y)[..., None]
+  rgb = rgb * rng.uniform(0.4, 1, 3) + rng.normal(0, 0.02, (height, width, 3))
+  return np.uint8(255 * np.clip(rgb, 0, 1))
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> FusionModel:
+  """A model that takes every picture for a large one."""
+  monkeypatch.setattr(execution, '_LARGE', 0)
+  monkeypatch.setattr(strips, '_PIXELS', 10_000)
+  return fj.load_model('ffmef-mef')
+
+
+def limited(model: FusionModel, **limits) -> FusionModel:
+  return dataclasses.replace(model, limits=execution.Limits(**limits))
+
+
+def test_little_memory_means_strips_and_they_are_exact(small, caplog) -> None:
+  caplog.set_level('INFO')
+  little = limited(small, memory=1)
+  # Bright to dark: they are sorted, as they are when all is done at once.
+  images = [np.float32(picture(113, 90, s) / 255 / s) for s in (1, 2, 3)]
+  for count in (2, 3):
+    whole = small.fuse(images[:count])
+    assert not caplog.records
+    ours = little.fuse(images[:count])
+    np.testing.assert_allclose(ours, whole, atol=1e-5)
+    passes = 18 * (count - 1)
+    assert '90x113 takes 0.0 GB' in caplog.text
+    assert f'Pass {passes} of {passes}.' in caplog.text
+    caplog.clear()
+  # A strip is a part of the picture.
+  plan = little.large_programs[113, 90]
+  assert 0 < plan.rows < 113
+  whole_numbers = [np.uint8(255 * image) for image in images[:2]]
+  ours, whole = little.fuse(whole_numbers), small.fuse(whole_numbers)
+  assert ours.dtype == np.uint8 and (ours == whole).mean() > 0.999
+  assert np.abs(ours.astype(int) - whole).max() <= 1
+
+
+def test_reach_is_how_far_a_pixel_is_seen() -> None:
+  net, height = FFMEF(), 40
+  y = np.random.default_rng(0).random((1, height, 9, 1), np.float32)
+  shapes = jax.eval_shape(net.init, jax.random.key(0), y, y)
+  rng = np.random.default_rng(1)
+  variables = jax.tree.map(
+    lambda x: np.float32(0.5 * rng.normal(size=x.shape)), shapes
+  )
+  known = {
+    (*norm, name): np.full((2, 4), value, np.float32)
+    for norm in strips.list_norms(net, variables)
+    for name, value in (('mean', 0), ('variance', 1))
+  }
+  variables['statistics'] = traverse_util.unflatten_dict(known)
+  first_row = np.zeros_like(y)
+  first_row[:, 0] = 1
+
+  @jax.jit
+  def slope(y: jax.Array) -> jax.Array:
+    run = lambda y: net.apply(variables, y, y)  # noqa: E731
+    return jax.jvp(run, (y,), (first_row,))[1]
+
+  rows = np.abs(slope(y)).max(axis=(0, 2, 3))
+  assert rows[: net.reach + 1].all() and not rows[net.reach + 1 :].any()
+
+
+def test_no_exact_way_is_an_error_or_tiles(small, monkeypatch, caplog) -> None:
+  del small
+  model = fj.load_model('csc_mefn-mef')
+  images = [picture(64, 96, seed) for seed in (1, 2)]
+  with pytest.raises(errors.InputError, match='--approximate-tiles'):
+    limited(model, memory=1).fuse(images)
+  whole = model.fuse(images, stretch=False)
+  # Tiles fit.
+  monkeypatch.setattr(execution, '_LARGE', 64 * 64)
+  monkeypatch.setattr(tiles, 'TILE', 64)
+  monkeypatch.setattr(tiles, 'OVERLAP', 24)
+  caplog.set_level('INFO')
+  tiled = limited(model, memory=1, approximate_tiles=True)
+  ours = tiled.fuse(images, stretch=False)
+  assert 'in tiles, approximately' in caplog.text
+  assert ours.dtype == np.uint8 and ours.shape == whole.shape
+  # This network looks no further than some pixels.
+  assert np.abs(ours.astype(int) - whole).max() <= 2
+
+
+def test_memory_is_asked_of_the_compiler(small) -> None:
+  images = [picture(64, 48, seed) for seed in (1, 2)]
+  small.fuse(images)
+  small.fuse(images)
+  (program,) = small.large_programs.values()
+  need = memory.needed(program)
+  assert 64 * 48 * 3 * 3 < need < 10_000_000
+  assert need < memory.available()
+  assert memory.in_gigabytes(5_140_000_000) == '5.1 GB'
+
+
+@pytest.mark.parametrize('size', [(100, 70), (33, 64), (129, 31)])
+def test_tiles_are_blended_without_a_seam(size) -> None:
+  x = picture(*size, 3).astype(np.float32)
+
+  def bounded(parts: list[np.ndarray]) -> np.ndarray:
+    assert max(parts[0].shape[:2]) <= 32
+    return parts[0] + 2 * parts[1]
+
+  whole = tiles.fuse_tiles(bounded, [x, x], tile=32, overlap=8)
+  np.testing.assert_allclose(whole, 3 * x, rtol=1e-5)
+  # Tiles that differ in level: a ramp, and no step.
+  level = iter(range(1000))
+  steps = tiles.fuse_tiles(
+    lambda parts: np.full_like(parts[0], next(level) % 2),
+    [np.zeros((40, 100, 1), np.float32)],
+    tile=40,
+    overlap=20,
+  )
+  assert steps.max() == 1 and np.abs(np.diff(steps, axis=1)).max() < 0.06
