@@ -1,8 +1,11 @@
 """From image files to fused image files, scene by scene."""
 
 import dataclasses
+import itertools
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,8 @@ __all__ = ['Handling', 'Job', 'Outcome', 'Plan', 'plan_jobs', 'run_jobs']
 # MPO is a JPEG of a phone with further pictures behind the first.
 _JPEG_KINDS = ('JPEG', 'MPO')
 _JPEG_SUFFIXES = ('.jpg', '.jpeg')
+# Scenes that are read while others are fused.
+_AHEAD = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +64,8 @@ class Outcome:
     status: 'fused', 'exists' (left as it was) or 'failed'.
     error: why it failed, or None.
     size: (height, width) of the picture that was written.
-    seconds: time for reading, fusing and writing.
+    seconds: time for reading, compiling, fusing and writing; the times of
+      scenes overlap.
     notes: what was found when the sources were aligned.
   """
 
@@ -81,6 +87,9 @@ def run_jobs(
 ) -> Iterator[Outcome]:
   """Runs a plan scene by scene; a bad one does not stop the others.
 
+  While one scene is fused the next ones are read, and compiled for where no
+  program is there yet, and the one before is written.
+
   Args:
     model: the model.
     plan: what to do.
@@ -91,45 +100,122 @@ def run_jobs(
   Yields:
     What became of each job, when it is done.
   """
-  for job in plan.jobs:
-    start = time.perf_counter()
-    if job.output.exists() and not overwrite:
-      yield Outcome(job, 'exists')
-      continue
-    try:
-      size, notes = _run(model, job, options or {}, handling or Handling())
-    except InputError as error:
-      yield Outcome(job, 'failed', error)
-    else:
-      seconds = time.perf_counter() - start
-      yield Outcome(
-        job, 'fused', size=size, seconds=seconds, notes=tuple(notes)
+  options, handling = options or {}, handling or Handling()
+  pending: deque[tuple[Job, Future[_Read] | None]] = deque()
+  written: deque[Future[Outcome]] = deque()
+  waiting = iter(plan.jobs)
+  with (
+    ThreadPoolExecutor(1, 'read') as reader,
+    ThreadPoolExecutor(1, 'write') as writer,
+  ):
+    while True:
+      for job in itertools.islice(waiting, _AHEAD + 1 - len(pending)):
+        read = None
+        if overwrite or not job.output.exists():
+          read = reader.submit(_read, model, job, options, handling)
+        pending.append((job, read))
+      if not pending:
+        break
+      job, future = pending.popleft()
+      written.append(
+        writer.submit(Outcome, job, 'exists')
+        if future is None
+        else _fuse(model, job, future, options, handling, writer)
       )
+      if len(written) > 1:
+        yield written.popleft().result()
+    for outcome in written:
+      yield outcome.result()
 
 
-def _run(
+@dataclasses.dataclass(frozen=True)
+class _Read:
+  """The sources of a job, ready to be fused.
+
+  Attributes:
+    arrays: what `FusionModel.fuse` takes.
+    names: of the arrays.
+    pictures: with alpha and metadata; none where values are measured.
+    notes: what was found when they were aligned.
+    seconds: time for all that.
+  """
+
+  arrays: list[np.ndarray]
+  names: list[str]
+  pictures: list[Picture]
+  notes: tuple[str, ...]
+  seconds: float
+
+
+def _read(
   model: FusionModel,
   job: Job,
   options: Mapping[str, Any],
   handling: Handling,
-) -> tuple[tuple[int, int], list[str]]:
-  """Reads, fuses and writes one scene; returns its size and notes."""
+) -> _Read:
+  """Reads and aligns the sources of a job, and compiles for them."""
+  start = time.perf_counter()
+  pictures: list[Picture] = []
+  notes: list[str] = []
   if job.guided or job.depth:
     arrays, names = _read_measured(job, handling)
-    fused = model.fuse(arrays, names=names, **options)
-    writing.write_image(job.output, fused, quality=handling.quality)
-    return (fused.shape[0], fused.shape[1]), []
-  pictures = _read_pictures(job, handling)
-  names = [str(path) for path in job.sources]
-  notes: list[str] = []
-  if handling.align is not None:
-    pictures, notes = alignment.align(
-      pictures,
-      kind=handling.align,
-      task=registry.get_task(model.task),
-      names=names,
+  else:
+    pictures = _read_pictures(job, handling)
+    names = [str(path) for path in job.sources]
+    if handling.align is not None:
+      pictures, notes = alignment.align(
+        pictures,
+        kind=handling.align,
+        task=registry.get_task(model.task),
+        names=names,
+      )
+    arrays = [picture.pixels for picture in pictures]
+  model.prepare(arrays, names=names, **options)
+  seconds = time.perf_counter() - start
+  return _Read(arrays, names, pictures, tuple(notes), seconds)
+
+
+def _fuse(
+  model: FusionModel,
+  job: Job,
+  future: 'Future[_Read]',
+  options: Mapping[str, Any],
+  handling: Handling,
+  writer: Executor,
+) -> 'Future[Outcome]':
+  """Fuses what was read; it is written while the next one is fused."""
+  try:
+    sources = future.result()
+    start = time.perf_counter()
+    fused = model.fuse(sources.arrays, names=sources.names, **options)
+  except InputError as error:
+    return writer.submit(Outcome, job, 'failed', error)
+  seconds = sources.seconds + time.perf_counter() - start
+
+  def write() -> Outcome:
+    start = time.perf_counter()
+    try:
+      _write(job, fused, sources, handling)
+    except InputError as error:
+      return Outcome(job, 'failed', error)
+    return Outcome(
+      job,
+      'fused',
+      size=(fused.shape[0], fused.shape[1]),
+      seconds=seconds + time.perf_counter() - start,
+      notes=sources.notes,
     )
-  fused = model.fuse([p.pixels for p in pictures], names=names, **options)
+
+  return writer.submit(write)
+
+
+def _write(
+  job: Job, fused: np.ndarray, sources: _Read, handling: Handling
+) -> None:
+  """Writes what was fused."""
+  if not sources.pictures:
+    writing.write_image(job.output, fused, quality=handling.quality)
+    return
   linear = job.output.suffix.lower() in writing.LINEAR_SUFFIXES
   if job.radiance and not linear:
     fused = np.asarray(tone.mu_law(jnp.asarray(fused)))
@@ -137,12 +223,13 @@ def _run(
     job.output,
     fused,
     alpha=transparency.fuse_alpha(
-      [p.alpha for p in pictures], rule=handling.alpha, dtype=fused.dtype
+      [p.alpha for p in sources.pictures],
+      rule=handling.alpha,
+      dtype=fused.dtype,
     ),
-    metadata=_kept(pictures[0].metadata, job.output, handling),
+    metadata=_kept(sources.pictures[0].metadata, job.output, handling),
     quality=handling.quality,
   )
-  return (fused.shape[0], fused.shape[1]), notes
 
 
 def _read_measured(

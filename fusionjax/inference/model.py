@@ -11,10 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from fusionjax.errors import InputError
-from fusionjax.inference import depth as depth_door
-from fusionjax.inference import execution, guided
-from fusionjax.inference import exposures as exposures_door
-from fusionjax.inference.checks import check_images, is_grey
+from fusionjax.inference import execution, request
+from fusionjax.inference.programs import Programs
 from fusionjax.methods import base, colouring, registry
 from fusionjax.ops import levels
 from fusionjax.ops.frame import Frame
@@ -101,61 +99,48 @@ class FusionModel:
     Raises:
       InputError: if the images are no such images, or an option is unknown.
     """
-    task = registry.get_task(self.task)
-    if task.radiance:
-      stops = options.pop('exposures', None)
-      six = exposures_door.check_exposures(
-        images, stops, task=self.task, names=names
-      )
-      chosen = self.check_options(options)
-      return execution.fuse(self, six, dtype=six[0].dtype, options=chosen)
-    chosen = self.check_options(options)
-    if task.depth:
-      return self._fuse_depth(images, names=names, options=chosen)
-    if task.guided:
-      arrays = guided.check_cube_and_guide(images, task=self.task, names=names)
-      pictures = [guided.storable(image) for image in arrays]
-    else:
-      arrays = check_images(images, task=self.task, names=names)
-      pictures = [_storable(image) for image in arrays]
-    # The pictures of an unordered stack are alike; of an ordered pair the
-    # last one is what a person would have looked at. A cube stays a cube.
-    last = -1 if task.ordered and not task.guided else 0
-    like = arrays[last]
-    dtype = pictures[last].dtype
-    if task.guided:
-      fused = self.program(
-        self.variables, pictures, dtype=dtype, options=chosen
-      )
-      fused = np.asarray(fused)
-    else:
-      fused = execution.fuse(self, pictures, dtype=dtype, options=chosen)
-    if task.guided:
-      fused = fused if like.ndim == 3 else fused[..., 0]
-    elif all(is_grey(image) for image in arrays) or fused.shape[-1] == 1:
-      shape = like.shape if is_grey(like) else like.shape[:2]
-      fused = fused[..., 0].reshape(shape)
-    return fused.astype(like.dtype, copy=False)
+    wanted = self._check(images, names=names, options=options)
+    return wanted.finish(execution.fuse(self, wanted))
 
-  def _fuse_depth(
+  def prepare(
+    self,
+    images: Sequence[Any],
+    *,
+    names: Sequence[str] | None = None,
+    **options: Any,
+  ) -> None:
+    """Compiles what `fuse` will need for these images.
+
+    That may happen in another thread, while others are fused.
+
+    Args:
+      images: as of `fuse`.
+      names: likewise.
+      **options: likewise.
+
+    Raises:
+      InputError: likewise.
+    """
+    execution.prepare(self, self._check(images, names=names, options=options))
+
+  def _check(
     self,
     images: Sequence[Any],
     *,
     names: Sequence[str] | None,
-    options: tuple[tuple[str, Any], ...],
-  ) -> np.ndarray:
-    """Fuses a colour picture and a depth map, in the unit of the map."""
-    colour, depth = depth_door.check_colour_and_depth(
-      images, task=self.task, names=names
+    options: dict[str, Any],
+  ) -> request.Request:
+    """Checks what `fuse` is called with."""
+    stops = None
+    if registry.get_task(self.task).radiance:
+      stops = options.pop('exposures', None)
+    return request.check(
+      images,
+      task=self.task,
+      names=names,
+      options=self.check_options(options),
+      stops=stops,
     )
-    unit, limits = depth_door.to_unit(depth)
-    fused = self.program(
-      self.variables,
-      [_storable(colour), unit],
-      dtype=unit.dtype,
-      options=options,
-    )
-    return depth_door.from_unit(np.asarray(fused), limits, like=depth)
 
   def check_options(
     self, options: Mapping[str, Any]
@@ -194,9 +179,9 @@ class FusionModel:
     return jax.jit(self.module.apply)
 
   @functools.cached_property
-  def large_programs(self) -> dict[Any, Any]:
-    """What was compiled for large pictures, see `execution`."""
-    return {}
+  def programs(self) -> Programs:
+    """What was compiled, see `execution`."""
+    return Programs()
 
   @functools.cached_property
   def program(self) -> Any:
@@ -229,13 +214,3 @@ class FusionModel:
       return whole.astype(dtype)
 
     return jax.jit(fuse, static_argnames=('dtype', 'options'))
-
-
-def _storable(image: np.ndarray) -> np.ndarray:
-  """Brings an image to what goes to the device: RGB, floats in float32."""
-  whole = np.issubdtype(image.dtype, np.integer)
-  image = image if whole else image.astype(np.float32, copy=False)
-  if image.ndim == 2:
-    image = image[..., None]
-  # Grey is compiled as colour: one program a size, whatever the stack holds.
-  return np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image

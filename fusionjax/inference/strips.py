@@ -8,9 +8,8 @@ strip can be fused by itself. What is computed again and again is what a
 picture that fits would keep; memory is that of a strip, and of the pictures.
 """
 
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import flax.linen as nn
 import jax
@@ -18,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
+from fusionjax.inference.programs import Programs
 from fusionjax.methods import base
 from fusionjax.models.layers.folded import InstanceNorm
 from fusionjax.ops import levels
@@ -63,11 +63,12 @@ class Strips:
     self._parts, self._module, self._variables = method.parts, module, variables
     self._method, self._task = method, task
     self._height, self._width = size
-    self._reach: int = module.reach  # type: ignore[attr-defined]
+    self._reach: int = module.reach
     self.rows = min(
       self._height, rows or max(1, _PIXELS // self._width - 2 * self._reach)
     )
     self.norms = list_norms(module, variables)
+    self._programs = Programs()
 
   def fuse(
     self,
@@ -163,7 +164,10 @@ class Strips:
     spread = np.stack([part['variance'] for part in parts])
     spread = spread + np.square(means - mean)
     variance = np.sum(pixels * spread, axis=0) / np.sum(pixels)
-    return {'mean': np.float32(mean), 'variance': np.float32(variance)}
+    return {
+      'mean': mean.astype(np.float32),
+      'variance': variance.astype(np.float32),
+    }
 
   def _nest(self, statistics: Statistics) -> dict[str, Any]:
     flat = {
@@ -173,10 +177,11 @@ class Strips:
     }
     return traverse_util.unflatten_dict(flat)
 
-  @functools.lru_cache  # noqa: B019 - as many as there are norms, and they go with the strips
   def _program(self, norm: Path | None) -> Callable[..., Any]:
-    """Compiles the network on a strip: moments of a norm, or the result."""
+    """The network on a strip: moments of a norm, or the result."""
+    return self._programs.get(norm, lambda: self._make_program(norm))
 
+  def _make_program(self, norm: Path | None) -> Callable[..., Any]:
     def run(
       statistics: Mapping[str, Any], one: Array, other: Array, top: Array
     ) -> Any:
@@ -203,15 +208,15 @@ class Strips:
     return jax.jit(run)
 
 
-class _Rows:
+class _Rows(Protocol):
   """Rows of something as high as the pictures."""
 
   def get(self, begin: int, end: int) -> np.ndarray:
     """[end - begin, w, c]; rows beyond the picture are of any value."""
-    raise NotImplementedError
+    ...
 
 
-class _Seen(_Rows):
+class _Seen:
   """What the network sees of a picture, made when it is asked for."""
 
   def __init__(
@@ -223,7 +228,7 @@ class _Seen(_Rows):
     return np.asarray(self._see(_cut(self._picture, begin, end)))
 
 
-class _Computed(_Rows):
+class _Computed:
   """What was computed before."""
 
   def __init__(self, rows: np.ndarray) -> None:

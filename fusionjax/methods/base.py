@@ -139,7 +139,7 @@ def bind(
   module: nn.Module, variables: Variables, *, frame: Frame | None = None
 ) -> Apply:
   """Binds variables, and a frame if there is one, to a module's `apply`."""
-  how = {} if frame is None else {'frame': frame}
+  how: dict[str, Any] = {} if frame is None else {'frame': frame}
 
   def apply(*sources: Array) -> Array:
     # Without mutable collections there is one result, not a pair.

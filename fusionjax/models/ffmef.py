@@ -33,9 +33,9 @@ _LEVEL_WEIGHTS = {1: 0.6, 3: 0.3, 5: 0.1, 7: 0.1}
 # fast, with a fraction of the memory. Batches go all at once, whatever their
 # size: their first axis may lie on many devices.
 _BATCHED_PIXELS = 160_000
-# Rows above and below that the features of a pixel depend on, statistics of
-# the picture aside: one for each 3 x 3 convolution on the longest way.
-_ENCODER_REACH = 18
+# Rows above and below that the features of each level depend on, statistics
+# of the picture aside: one for each 3 x 3 convolution on the longest way.
+_FINE_REACH, _MIDDLE_REACH, _BOTTOM_REACH = 18, 13, 8
 
 
 def _torch_uniform(fan: int) -> nn.initializers.Initializer:
@@ -324,7 +324,11 @@ class FFMEF(nn.Module):
 
     Given the statistics of the pictures (see `folded.InstanceNorm`).
     """
-    return _ENCODER_REACH + 1 + max(self.kernel_sizes) // 2
+    features = {1: _FINE_REACH, 3: _MIDDLE_REACH}
+    return max(
+      features.get(size, _BOTTOM_REACH) + 1 + size // 2
+      for size in self.kernel_sizes
+    )
 
   @nn.compact
   def __call__(

@@ -233,7 +233,9 @@ def test_without_opencv(monkeypatch):
 
 def test_files(tmp_path):
   model = types.SimpleNamespace(
-    fuse=lambda images, *, names: images[0], task='mef'
+    fuse=lambda images, *, names: images[0],
+    prepare=lambda images, *, names: None,
+    task='mef',
   )
   sizes = {'a.png': (24, 33), 'b.png': (25, 32)}
   for name, size in sizes.items():

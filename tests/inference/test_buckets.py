@@ -63,9 +63,9 @@ def test_sizes_share_a_program(name) -> None:
   model = fj.load_model(name)
   for height, width in ((41, 50), (48, 56), (45, 49), (48, 51)):
     model.fuse([picture(height, width, seed) for seed in (1, 2)])
-  assert model.program._cache_size() == 1
+  assert len(model.programs) == 1
   model.fuse([picture(49, 50, seed) for seed in (1, 2)])
-  assert model.program._cache_size() == 2
+  assert len(model.programs) == 2
 
 
 def test_stacks_and_whole_numbers() -> None:

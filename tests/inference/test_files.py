@@ -1,6 +1,7 @@
 """Plans for files and folders, and what becomes of their scenes."""
 
 import os
+import threading
 import types
 
 import numpy as np
@@ -21,8 +22,12 @@ def _fuse(images, *, names):
   return np.mean(images, axis=0).astype(np.uint8)
 
 
-# Whatever has `fuse`: these tests are about files.
-_MODEL = types.SimpleNamespace(fuse=_fuse)
+def _prepare(images, *, names):
+  del images, names
+
+
+# Whatever has these two: these tests are about files.
+_MODEL = types.SimpleNamespace(fuse=_fuse, prepare=_prepare)
 
 
 def _plan(inputs, output, task='mef', **options):
@@ -144,3 +149,32 @@ def test_refusals(tmp_path):
     with pytest.raises(InputError, match=message):
       _plan(inputs, tmp_path / output)
     assert sorted(tmp_path.rglob('*')) == before
+
+
+def test_scenes_overlap(tmp_path):
+  """The next scene is read, and compiled for, while one is fused."""
+  for index in range(4):
+    _write(tmp_path / 'a' / f'{index}.png')
+    _write(tmp_path / 'b' / f'{index}.png')
+  events = []
+  ready = threading.Event()
+
+  def prepare(images, *, names):
+    events.append(('prepare', names[0]))
+    if len([kind for kind, _ in events if kind == 'prepare']) == 2:
+      ready.set()
+
+  def fuse(images, *, names):
+    # Without reading ahead this would wait in vain.
+    assert ready.wait(30)
+    events.append(('fuse', names[0]))
+    return images[0]
+
+  model = types.SimpleNamespace(fuse=fuse, prepare=prepare)
+  plan = _plan([tmp_path / 'a', tmp_path / 'b'], tmp_path / 'out')
+  outcomes = list(files.run_jobs(model, plan))
+  assert [o.job.name for o in outcomes] == ['0', '1', '2', '3']
+  assert {o.status for o in outcomes} == {'fused'}
+  fused = [name for kind, name in events if kind == 'fuse']
+  prepared = [name for kind, name in events if kind == 'prepare']
+  assert fused == prepared == [str(j.sources[0]) for j in plan.jobs]

@@ -238,7 +238,7 @@ class Unrolled(nn.Module):
     Returns:
       [b, h, w, features].
     """
-    how = {'train': train, 'groups': groups, 'frame': frame}
+    how: dict[str, Any] = {'train': train, 'groups': groups, 'frame': frame}
 
     def unit(number: int) -> DictionaryUnit:
       return DictionaryUnit(
