@@ -27,7 +27,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> FusionModel:
   """A model that takes every picture for a large one."""
   monkeypatch.setattr(execution, '_LARGE', 0)
   monkeypatch.setattr(strips, '_PIXELS', 10_000)
-  return fj.load_model('ffmef-mef')
+  model = fj.load_model('ffmef-mef')
+  # Unfolded, which compiles faster: there are 18 programs.
+  return dataclasses.replace(
+    model, module=model.module.clone(folded_channels=4)
+  )
 
 
 def limited(model: FusionModel, **limits) -> FusionModel:
@@ -39,22 +43,14 @@ def test_little_memory_means_strips_and_they_are_exact(small, caplog) -> None:
   little = limited(small, memory=1)
   # Bright to dark: they are sorted, as they are when all is done at once.
   images = [np.float32(picture(113, 90, s) / 255 / s) for s in (1, 2, 3)]
-  for count in (2, 3):
-    whole = small.fuse(images[:count])
-    assert not caplog.records
-    ours = little.fuse(images[:count])
-    np.testing.assert_allclose(ours, whole, atol=1e-5)
-    passes = 18 * (count - 1)
-    assert '90x113 takes 0.0 GB' in caplog.text
-    assert f'Pass {passes} of {passes}.' in caplog.text
-    caplog.clear()
+  whole = small.fuse(images)
+  assert not caplog.records
+  np.testing.assert_allclose(little.fuse(images), whole, atol=1e-5)
+  assert '90x113 takes 0.0 GB' in caplog.text
+  assert 'Pass 36 of 36.' in caplog.text
   # A strip is a part of the picture.
   plan = little.programs.get(('strips', 113, 90), lambda: None)
   assert 0 < plan.rows < 113
-  whole_numbers = [np.uint8(255 * image) for image in images[:2]]
-  ours, whole = little.fuse(whole_numbers), small.fuse(whole_numbers)
-  assert ours.dtype == np.uint8 and (ours == whole).mean() > 0.999
-  assert np.abs(ours.astype(int) - whole).max() <= 1
 
 
 def test_reach_is_how_far_a_pixel_is_seen() -> None:

@@ -1,0 +1,116 @@
+"""Filter-dominated fusion: filters for every pixel of two images.
+
+References:
+  Zheng, Huang, Yu, Zhao. Efficient Multi-exposure Image Fusion via
+  Filter-dominated Fusion and Gradient-driven Unsupervised Learning. CVPR
+  Workshops 2023, section 3.
+"""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from fusionjax.models.layers import folded, folding, strips
+from fusionjax.ops import dynamic_filter
+
+Array = jax.Array
+
+
+class SpatialAttention(nn.Module):
+  """Scales the features of both images by maps that look at both (eq. 2)."""
+
+  channels: int
+
+  @nn.compact
+  def __call__(
+    self, f0: Array, f1: Array, *, fold: folding.Fold
+  ) -> tuple[Array, Array]:
+    """Returns both folded feature maps, scaled."""
+    x = folded.FoldedConv(self.channels, name='conv1')(f0, f1, fold=fold)
+    x = folded.FoldedConv(2, name='conv2')(nn.relu(x), fold=fold)
+    a = nn.sigmoid(x)
+    b, h, blocks, lanes = f0.shape
+    a = a.reshape(b, h, blocks, fold.factor, 2)
+
+    def scale(f: Array, weight: Array) -> Array:
+      f = f.reshape(b, h, blocks, fold.factor, self.channels)
+      return (f * weight).reshape(b, h, blocks, lanes)
+
+    return scale(f0, a[..., :1]), scale(f1, a[..., 1:])
+
+
+class FilterLevel(nn.Module):
+  """One level of filter-dominated fusion, on a strip of rows.
+
+  Filters of `size` x `size` taps are predicted for every pixel of both
+  images (eq. 3), raw: neither normalised nor bounded. One predictor serves
+  both images.
+
+  Attributes:
+    channels: width of the features.
+    size: side of the filters, odd.
+    height: rows of the whole picture.
+    fold: how the features are folded.
+  """
+
+  channels: int
+  size: int
+  height: int
+  fold: folding.Fold
+
+  @property
+  def reach(self) -> int:
+    """Rows above and below a pixel that its result depends on."""
+    return 1 + self.size // 2
+
+  @nn.compact
+  def __call__(self, images: Array, features: Array, first: Array) -> Array:
+    """Filters both images and adds them.
+
+    Args:
+      images: [2 b, reach + n + reach, w, 1] first images, then second ones.
+      features: [2 b, reach + n + reach, blocks, lanes] of the same rows; rows
+        beyond the picture are zero.
+      first: number of the first of the n rows, an int32 scalar.
+
+    Returns:
+      [b, n, w, 1].
+    """
+    attention = SpatialAttention(self.channels, name='attention')
+    pair = attention(*jnp.split(features, 2), fold=self.fold)
+    conditions = jnp.concatenate(pair)
+    self._sow('condition', self.fold.unfold(conditions), self.reach)
+    filters = self._filters(conditions, first)
+    self._sow('filters', filters, 0)
+    columns = self.size // 2
+    padded = jnp.pad(
+      images[:, 1:-1], ((0, 0), (0, 0), (columns, columns), (0, 0))
+    )
+    filtered = dynamic_filter.filter_padded(padded, filters)
+    self._sow('filtered', filtered, 0)
+    first_filtered, second_filtered = jnp.split(filtered, 2)
+    return first_filtered + second_filtered
+
+  def _filters(self, x: Array, first: Array) -> Array:
+    """Predicts filters [2 b, n, w, size * size], taps in row-major order."""
+    taps, fold = self.size**2, self.fold
+    conv = functools.partial(folded.FoldedConv, rows='VALID')
+    above = fold.below(first - self.reach)
+    x = nn.relu(conv(self.channels, 3, name='conv1')(x, fold=above))
+    # Outside the picture the next convolution sees zeros, and zeros are not
+    # what the bias of this one leaves there.
+    above = fold.below(first - self.size // 2)
+    if above.frame is None:
+      inside = strips.rows_inside(
+        first - self.size // 2, count=x.shape[1], height=self.height
+      )
+      x = jnp.where(inside, x, jnp.zeros((), x.dtype))
+    x = nn.relu(conv(taps, self.size, name='conv2')(x, fold=above))
+    flat = folding.Fold(width=fold.width, factor=1)
+    return conv(taps, name='conv3')(fold.unfold(x), fold=flat)
+
+  def _sow(self, name: str, x: Array, reach: int) -> None:
+    x = x[:, reach : x.shape[1] - reach]
+    self.sow('intermediates', name, x[:, : self.height])
