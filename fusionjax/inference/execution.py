@@ -1,6 +1,8 @@
 """Which way pictures are fused: at once, in strips, or in tiles."""
 
+import contextlib
 import dataclasses
+import functools
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fusionjax.errors import InputError
-from fusionjax.inference import buckets, memory, strips, tiles
+from fusionjax.inference import buckets, memory, strips, tiles, traced
 from fusionjax.inference.request import Request
 from fusionjax.methods import colouring, registry
 from fusionjax.ops import levels
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
   from fusionjax.inference.model import FusionModel
 
 _LOG = logging.getLogger(__name__)
-# Smaller pictures are fused without asking for memory.
+# Smaller pictures are fused without asking whether the memory suffices.
 _LARGE = 4_000_000
+# Bytes of a program beside which another one may run.
+_MUCH = 500_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Limits:
 def fuse(model: 'FusionModel', wanted: Request) -> np.ndarray:
   """Fuses pictures in the way that the memory allows.
 
+  Several threads may do so at a time; what takes much memory goes alone.
+
   Args:
     model: the model.
     wanted: the pictures, checked.
@@ -51,18 +57,16 @@ def fuse(model: 'FusionModel', wanted: Request) -> np.ndarray:
   """
   placed, size = _place(model, wanted)
   program = _compile(model, placed, size, wanted)
-  if wanted.pixels > _LARGE:
-    need = memory.needed(program)
-    limit = model.limits.memory or memory.available()
-    if need > limit:
-      return _fuse_parts(model, wanted, need=need, limit=limit)
-  out = np.asarray(program(model.variables, placed, size=size))
+  need = memory.needed(program)
+  with contextlib.ExitStack() as alone:
+    if need > _MUCH:
+      alone.enter_context(model.alone)
+    if wanted.pixels > _LARGE:
+      limit = model.limits.memory or memory.available()
+      if need > limit:
+        return _fuse_parts(model, wanted, need=need, limit=limit)
+    out = np.asarray(program(model.variables, placed, size=size))
   return out if size is None else out[: size[0], : size[1]]
-
-
-def prepare(model: 'FusionModel', wanted: Request) -> None:
-  """Compiles what `fuse` will need."""
-  _compile(model, *_place(model, wanted), wanted)
 
 
 def _place(
@@ -72,7 +76,9 @@ def _place(
   pictures = wanted.pictures
   if not (model.buckets and registry.get_method(model.method).frames):
     return pictures, None
-  return buckets.put(pictures), np.array(pictures[0].shape[:2], np.int32)
+  height, width = pictures[0].shape[:2]
+  placed = buckets.put(pictures, model.sizes.find((height, width)))
+  return placed, np.array([height, width], np.int32)
 
 
 def _compile(
@@ -86,12 +92,14 @@ def _compile(
   key = shapes, wanted.dtype.str, wanted.options
 
   def compile_() -> Any:
-    lowered = model.program.lower(
-      model.variables,
-      pictures,
-      size=size,
-      dtype=wanted.dtype,
-      options=wanted.options,
+    program = functools.partial(
+      model.program, dtype=wanted.dtype, options=wanted.options
+    )
+    lowered = traced.lower(
+      program,
+      (model.variables, list(pictures)),
+      {'size': size},
+      key=(model.method, model.task, repr(model.module), repr(key)),
     )
     return lowered.compile()
 
@@ -138,15 +146,12 @@ def _fuse_strips(model: 'FusionModel', wanted: Request) -> np.ndarray:
   whole = None
   for top, rows in plan.fuse(
     wanted.pictures,
-    to_unit=levels.to_unit,
     color=None if color == colouring.PUBLISHED else color,
     report=report,
   ):
     if whole is None:
       whole = np.empty((h, w, rows.shape[-1]), wanted.dtype)
-    whole[top : top + len(rows)] = in_levels(
-      rows, dtype=wanted.dtype, rounding=method.rounding
-    )
+    whole[top : top + len(rows)] = _from_unit(rows, wanted, method.rounding)
   assert whole is not None
   return whole
 
@@ -158,19 +163,14 @@ def _fuse_tiles(model: 'FusionModel', wanted: Request) -> np.ndarray:
     )
     return fuse(model, tile)
 
-  return in_levels(
-    tiles.fuse_tiles(fuse_tile, wanted.pictures),
-    dtype=wanted.dtype,
-    rounding=registry.get_method(model.method).rounding,
-  )
+  fused = tiles.fuse_tiles(fuse_tile, wanted.pictures)
+  rounding = registry.get_method(model.method).rounding
+  return _from_unit(fused, wanted, rounding)
 
 
-def in_levels(
-  x: np.ndarray, *, dtype: np.dtype, rounding: levels.Rounding
+def _from_unit(
+  x: np.ndarray, wanted: Request, rounding: levels.Rounding
 ) -> np.ndarray:
-  """Turns [0, 1] into the values of a dtype."""
-  if np.issubdtype(dtype, np.floating):
-    return np.clip(x, 0, 1)
-  top = int(np.iinfo(dtype).max)
-  whole = levels.to_levels(jnp.asarray(x), levels=top, rounding=rounding)
-  return np.asarray(whole).astype(dtype)
+  return np.asarray(
+    levels.from_unit(jnp.asarray(x), dtype=wanted.dtype, rounding=rounding)
+  )

@@ -1,11 +1,11 @@
 """From image files to fused image files, scene by scene."""
 
 import dataclasses
-import itertools
+import os
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ __all__ = ['Handling', 'Job', 'Outcome', 'Plan', 'plan_jobs', 'run_jobs']
 # MPO is a JPEG of a phone with further pictures behind the first.
 _JPEG_KINDS = ('JPEG', 'MPO')
 _JPEG_SUFFIXES = ('.jpg', '.jpeg')
-# Scenes that are read while others are fused.
-_AHEAD = 2
+# Scenes that are fused at a time, whatever the number of processors.
+_MOST_AT_A_TIME = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +87,8 @@ def run_jobs(
 ) -> Iterator[Outcome]:
   """Runs a plan scene by scene; a bad one does not stop the others.
 
-  While one scene is fused the next ones are read, and compiled for where no
-  program is there yet, and the one before is written.
+  As many scenes as there are processors, and two at least, are under way at a
+  time: while one is fused others are read, compiled for, and written.
 
   Args:
     model: the model.
@@ -98,34 +98,51 @@ def run_jobs(
     handling: how files are read and written.
 
   Yields:
-    What became of each job, when it is done.
+    What became of each job, in their order.
   """
   options, handling = options or {}, handling or Handling()
-  pending: deque[tuple[Job, Future[_Read] | None]] = deque()
-  written: deque[Future[Outcome]] = deque()
-  waiting = iter(plan.jobs)
-  with (
-    ThreadPoolExecutor(1, 'read') as reader,
-    ThreadPoolExecutor(1, 'write') as writer,
-  ):
-    while True:
-      for job in itertools.islice(waiting, _AHEAD + 1 - len(pending)):
-        read = None
-        if overwrite or not job.output.exists():
-          read = reader.submit(_read, model, job, options, handling)
-        pending.append((job, read))
-      if not pending:
-        break
-      job, future = pending.popleft()
-      written.append(
-        writer.submit(Outcome, job, 'exists')
-        if future is None
-        else _fuse(model, job, future, options, handling, writer)
-      )
-      if len(written) > 1:
-        yield written.popleft().result()
-    for outcome in written:
-      yield outcome.result()
+
+  def run(job: Job) -> Outcome:
+    if not overwrite and job.output.exists():
+      return Outcome(job, 'exists')
+    try:
+      return _run(model, job, options, handling)
+    except InputError as error:
+      return Outcome(job, 'failed', error)
+
+  model.expect(job.size for job in plan.jobs if job.size)
+  workers = min(max(2, os.cpu_count() or 1), _MOST_AT_A_TIME)
+  begun: deque[Future[Outcome]] = deque()
+  pool = ThreadPoolExecutor(workers, 'fuse')
+  try:
+    for job in plan.jobs:
+      begun.append(pool.submit(run, job))
+      if len(begun) > workers:
+        yield begun.popleft().result()
+    while begun:
+      yield begun.popleft().result()
+  finally:
+    pool.shutdown(cancel_futures=True)
+
+
+def _run(
+  model: FusionModel,
+  job: Job,
+  options: Mapping[str, Any],
+  handling: Handling,
+) -> Outcome:
+  """Reads, fuses and writes one scene."""
+  start = time.perf_counter()
+  sources = _read(model, job, handling)
+  fused = model.fuse(sources.arrays, names=sources.names, **options)
+  _write(job, fused, sources, handling)
+  return Outcome(
+    job,
+    'fused',
+    size=(fused.shape[0], fused.shape[1]),
+    seconds=time.perf_counter() - start,
+    notes=sources.notes,
+  )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,24 +154,16 @@ class _Read:
     names: of the arrays.
     pictures: with alpha and metadata; none where values are measured.
     notes: what was found when they were aligned.
-    seconds: time for all that.
   """
 
   arrays: list[np.ndarray]
   names: list[str]
   pictures: list[Picture]
   notes: tuple[str, ...]
-  seconds: float
 
 
-def _read(
-  model: FusionModel,
-  job: Job,
-  options: Mapping[str, Any],
-  handling: Handling,
-) -> _Read:
-  """Reads and aligns the sources of a job, and compiles for them."""
-  start = time.perf_counter()
+def _read(model: FusionModel, job: Job, handling: Handling) -> _Read:
+  """Reads and aligns the sources of a job."""
   pictures: list[Picture] = []
   notes: list[str] = []
   if job.guided or job.depth:
@@ -170,43 +179,7 @@ def _read(
         names=names,
       )
     arrays = [picture.pixels for picture in pictures]
-  model.prepare(arrays, names=names, **options)
-  seconds = time.perf_counter() - start
-  return _Read(arrays, names, pictures, tuple(notes), seconds)
-
-
-def _fuse(
-  model: FusionModel,
-  job: Job,
-  future: 'Future[_Read]',
-  options: Mapping[str, Any],
-  handling: Handling,
-  writer: Executor,
-) -> 'Future[Outcome]':
-  """Fuses what was read; it is written while the next one is fused."""
-  try:
-    sources = future.result()
-    start = time.perf_counter()
-    fused = model.fuse(sources.arrays, names=sources.names, **options)
-  except InputError as error:
-    return writer.submit(Outcome, job, 'failed', error)
-  seconds = sources.seconds + time.perf_counter() - start
-
-  def write() -> Outcome:
-    start = time.perf_counter()
-    try:
-      _write(job, fused, sources, handling)
-    except InputError as error:
-      return Outcome(job, 'failed', error)
-    return Outcome(
-      job,
-      'fused',
-      size=(fused.shape[0], fused.shape[1]),
-      seconds=seconds + time.perf_counter() - start,
-      notes=sources.notes,
-    )
-
-  return writer.submit(write)
+  return _Read(arrays, names, pictures, tuple(notes))
 
 
 def _write(

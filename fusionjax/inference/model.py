@@ -1,8 +1,10 @@
 """A network with its weights, and the checks at its door."""
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -12,6 +14,7 @@ import numpy as np
 
 from fusionjax.errors import InputError
 from fusionjax.inference import execution, request
+from fusionjax.inference.buckets import Buckets
 from fusionjax.inference.programs import Programs
 from fusionjax.methods import base, colouring, registry
 from fusionjax.ops import levels
@@ -102,26 +105,13 @@ class FusionModel:
     wanted = self._check(images, names=names, options=options)
     return wanted.finish(execution.fuse(self, wanted))
 
-  def prepare(
-    self,
-    images: Sequence[Any],
-    *,
-    names: Sequence[str] | None = None,
-    **options: Any,
-  ) -> None:
-    """Compiles what `fuse` will need for these images.
-
-    That may happen in another thread, while others are fused.
+  def expect(self, sizes: Iterable[tuple[int, int]]) -> None:
+    """Chooses what is compiled for pictures that will come.
 
     Args:
-      images: as of `fuse`.
-      names: likewise.
-      **options: likewise.
-
-    Raises:
-      InputError: likewise.
+      sizes: (height, width) of every picture, as often as it comes.
     """
-    execution.prepare(self, self._check(images, names=names, options=options))
+    self.sizes.expect(sizes)
 
   def _check(
     self,
@@ -184,8 +174,18 @@ class FusionModel:
     return Programs()
 
   @functools.cached_property
-  def program(self) -> Any:
-    """The compiled way from pictures to a picture; see `execution`."""
+  def sizes(self) -> Buckets:
+    """The sizes that are compiled for, see `execution`."""
+    return Buckets()
+
+  @functools.cached_property
+  def alone(self) -> contextlib.AbstractContextManager[bool]:
+    """Held by what takes much memory, see `execution`."""
+    return threading.RLock()
+
+  @functools.cached_property
+  def program(self) -> Callable[..., Array]:
+    """The way from pictures to a picture, not compiled; see `execution`."""
     method = registry.get_method(self.method)
 
     def fuse(
@@ -207,10 +207,6 @@ class FusionModel:
         frame=frame,
         **dict(options),
       )[0]
-      if jnp.issubdtype(dtype, jnp.floating):
-        return jnp.clip(fused, 0, 1)
-      top = int(jnp.iinfo(dtype).max)
-      whole = levels.to_levels(fused, levels=top, rounding=method.rounding)
-      return whole.astype(dtype)
+      return levels.from_unit(fused, dtype=dtype, rounding=method.rounding)
 
-    return jax.jit(fuse, static_argnames=('dtype', 'options'))
+    return fuse

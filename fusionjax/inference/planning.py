@@ -27,6 +27,8 @@ class Job:
     depth: whether they are a colour picture and a depth map.
     radiance: whether they are exposures: then the result is tone-mapped where
       the file holds pictures and no radiance.
+    size: (height, width) of the first source by its header; None where that
+      was not read.
   """
 
   name: str
@@ -35,6 +37,7 @@ class Job:
   guided: bool = False
   depth: bool = False
   radiance: bool = False
+  size: tuple[int, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +153,7 @@ def _plan_files(
     raise InputError(
       f'{output} exists already. Give another name, or --overwrite.'
     )
+  size = None
   if not (row.guided or row.depth):
     # From the headers: a wrong size is said before a model is loaded.
     sizes = [
@@ -161,7 +165,9 @@ def _plan_files(
       any_size=any_size,
       hint=' Or let them be cropped: --align crop.',
     )
-  job = Job(output.stem, tuple(paths), output, guided, row.depth, row.radiance)
+    size = sizes[0]
+  kinds = (row.guided, row.depth, row.radiance)
+  job = Job(output.stem, tuple(paths), output, *kinds, size=size)
   return Plan((job,))
 
 
@@ -196,7 +202,9 @@ def _plan_scenes(found: Found, output: Path, *, task: str, suffix: str) -> Plan:
     target = output / scene.split if doubled else output
     path = target / f'{scene.name}.{suffix.removeprefix(".")}'
     kinds = (row.guided, row.depth, row.radiance)
-    job = Job(scene.name, scene.sources, path, *kinds)
+    header = found.headers.get(scene.sources[0])
+    size = header.size if header else None
+    job = Job(scene.name, scene.sources, path, *kinds, size=size)
     _check_no_source(job.output, scene.sources)
     jobs.append(job)
   _check_distinct(jobs)

@@ -47,7 +47,6 @@ class Strips:
     *,
     task: str,
     size: tuple[int, int],
-    rows: int | None = None,
   ) -> None:
     """Plans the strips.
 
@@ -57,16 +56,14 @@ class Strips:
       variables: the network's variables.
       task: a task of the method.
       size: height and width of the pictures.
-      rows: rows of a strip; None takes some three million pixels.
     """
     assert method.parts is not None, method.name
     self._parts, self._module, self._variables = method.parts, module, variables
-    self._method, self._task = method, task
+    self._task = task
     self._height, self._width = size
     self._reach: int = module.reach
-    self.rows = min(
-      self._height, rows or max(1, _PIXELS // self._width - 2 * self._reach)
-    )
+    rows = max(1, _PIXELS // self._width - 2 * self._reach)
+    self.rows = min(self._height, rows)
     self.norms = list_norms(module, variables)
     self._programs = Programs()
 
@@ -74,7 +71,6 @@ class Strips:
     self,
     pictures: Sequence[np.ndarray],
     *,
-    to_unit: Callable[[Array], Array],
     color: str | None,
     report: Callable[[int, int], None] | None = None,
   ) -> Iterator[tuple[int, np.ndarray]]:
@@ -82,7 +78,6 @@ class Strips:
 
     Args:
       pictures: two or more [h, w, 3] of one dtype.
-      to_unit: from their values to float32 in [0, 1], jittable.
       color: a rule of colour, or None for that of the task.
       report: called with the number of passes over the pictures that are
         done, and how many there will be.
@@ -90,7 +85,9 @@ class Strips:
     Yields:
       Number of the first row, and [n, w, 3 or 1] float32 rows in [0, 1].
     """
-    see = jax.jit(lambda rows: self._parts.before(to_unit(rows)[None])[0])
+    see = jax.jit(
+      lambda rows: self._parts.before(levels.to_unit(rows)[None])[0]
+    )
     seen: list[_Rows] = [_Seen(picture, see) for picture in pictures]
     if self._task in self._parts.darkest_first:
       seen.sort(key=self._mean)
@@ -112,19 +109,18 @@ class Strips:
       if report:
         report(done, passes)
       first = _Computed(fused)
-    yield from self._colour(first, pictures, to_unit=to_unit, color=color)
+    yield from self._colour(first, pictures, color=color)
 
   def _colour(
     self,
     fused: '_Rows',
     pictures: Sequence[np.ndarray],
     *,
-    to_unit: Callable[[Array], Array],
     color: str | None,
   ) -> Iterator[tuple[int, np.ndarray]]:
     @jax.jit
     def after(fused: Array, pictures: list[Array]) -> Array:
-      sources = [to_unit(picture)[None] for picture in pictures]
+      sources = [levels.to_unit(picture)[None] for picture in pictures]
       return self._parts.after(
         fused[None], sources, task=self._task, color=color
       )[0]

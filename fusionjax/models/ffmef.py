@@ -61,11 +61,11 @@ class ResidualBlock(nn.Module):
     """Maps folded [b, h, blocks, lanes] maps, joined, to one."""
     x = folded.FoldedConv(self.channels, 3, name='conv1')(*maps, fold=fold)
     x = folded.InstanceNorm(self.channels // 2, name='norm')(x, fold=fold)
-    x = nn.leaky_relu(x, 0.2)
+    x = fold.real(nn.leaky_relu(x, 0.2))
     x = folded.FoldedConv(self.channels, 3, name='conv2')(x, fold=fold)
     x = nn.leaky_relu(x, 0.2)
     shortcut = folded.FoldedConv(self.channels, name='identity')
-    return x + shortcut(*maps, fold=fold)
+    return fold.real(x + shortcut(*maps, fold=fold))
 
 
 class ConvNormReLU(nn.Module):
@@ -98,7 +98,7 @@ class ConvNormReLU(nn.Module):
       conv = folded.FoldedConv(self.channels, self.kernel_size, name='conv')
     x = conv(*maps, fold=fold)
     x = folded.InstanceNorm(self.channels, name='norm')(x, fold=fold)
-    return nn.relu(x)
+    return fold.real(nn.relu(x))
 
 
 class Skip(nn.Module):
@@ -283,13 +283,13 @@ class FFMEF(nn.Module):
         lambda image: tuple(
           x[0]
           for x in encode_one(
-            lift_one(fold.fold(image[None]), fold=fold), fold=fold
+            fold.real(lift_one(fold.fold(image[None]), fold=fold)), fold=fold
           )
         ),
         images,
       )
     else:
-      x = lift(fold.fold(images), fold=fold)
+      x = fold.real(lift(fold.fold(images), fold=fold))
       self.sow('intermediates', 'lifted', fold.unfold(x))
       features = encoder(x, fold=fold)
       for name, map_ in zip(

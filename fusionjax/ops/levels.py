@@ -127,3 +127,20 @@ def to_unit(image: Array) -> Array:
   top = int(jnp.iinfo(image.dtype).max)
   table = np.arange(top + 1, dtype=np.float32) / np.float32(top)
   return jnp.asarray(table).at[image].get(mode='promise_in_bounds')
+
+
+def from_unit(x: Array, *, dtype: np.dtype, rounding: Rounding) -> Array:
+  """Turns [0, 1] into the values of an image.
+
+  Args:
+    x: any float array; clipped to [0, 1].
+    dtype: uint8 or uint16; for a float dtype there are no levels.
+    rounding: see `to_levels`.
+
+  Returns:
+    Array of the shape of x, of this dtype; of its own where that is a float.
+  """
+  if jnp.issubdtype(dtype, jnp.floating):
+    return jnp.clip(x, 0, 1)
+  top = int(jnp.iinfo(dtype).max)
+  return to_levels(x, levels=top, rounding=rounding).astype(dtype)

@@ -12,10 +12,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from fusionjax.models.layers import folded, folding, strips
+from fusionjax.models.layers import folded, folding
 from fusionjax.ops import dynamic_filter
+from fusionjax.ops.frame import Frame
 
 Array = jax.Array
+# Pixels that share a position while filters are predicted: of many channels
+# out, more would mean many products with the zeros of a spread kernel.
+_FOLDED_PIXELS = 2
 
 
 class SpatialAttention(nn.Module):
@@ -71,8 +75,8 @@ class FilterLevel(nn.Module):
 
     Args:
       images: [2 b, reach + n + reach, w, 1] first images, then second ones.
-      features: [2 b, reach + n + reach, blocks, lanes] of the same rows; rows
-        beyond the picture are zero.
+      features: [2 b, reach + n + reach, blocks, lanes] of the same rows; zero
+        where they are no picture.
       first: number of the first of the n rows, an int32 scalar.
 
     Returns:
@@ -97,19 +101,18 @@ class FilterLevel(nn.Module):
     """Predicts filters [2 b, n, w, size * size], taps in row-major order."""
     taps, fold = self.size**2, self.fold
     conv = functools.partial(folded.FoldedConv, rows='VALID')
-    above = fold.below(first - self.reach)
-    x = nn.relu(conv(self.channels, 3, name='conv1')(x, fold=above))
+    x = nn.relu(conv(self.channels, 3, name='conv1')(x, fold=fold))
     # Outside the picture the next convolution sees zeros, and zeros are not
     # what the bias of this one leaves there.
-    above = fold.below(first - self.size // 2)
-    if above.frame is None:
-      inside = strips.rows_inside(
-        first - self.size // 2, count=x.shape[1], height=self.height
-      )
-      x = jnp.where(inside, x, jnp.zeros((), x.dtype))
-    x = nn.relu(conv(taps, self.size, name='conv2')(x, fold=above))
-    flat = folding.Fold(width=fold.width, factor=1)
-    return conv(taps, name='conv3')(fold.unfold(x), fold=flat)
+    frame = fold.frame or Frame(height=self.height, width=fold.width)
+    pairs = folding.Fold(
+      width=fold.width,
+      factor=min(fold.factor, _FOLDED_PIXELS),
+      frame=frame.below(first - self.size // 2),
+    )
+    x = pairs.real(pairs.fold(fold.unfold(x)))
+    x = nn.relu(conv(taps, self.size, name='conv2')(x, fold=pairs))
+    return pairs.unfold(conv(taps, name='conv3')(x, fold=pairs))
 
   def _sow(self, name: str, x: Array, reach: int) -> None:
     x = x[:, reach : x.shape[1] - reach]

@@ -40,7 +40,16 @@ class FoldedConv(nn.Module):
 
   @nn.compact
   def __call__(self, *maps: Array, fold: Fold) -> Array:
-    """Convolves folded maps [b, h, blocks, factor * c_i] to one."""
+    """Convolves folded maps [b, h, blocks, factor * c_i] to one.
+
+    Args:
+      *maps: zero where they are no picture (`Fold.real`), if the kernel is
+        larger than a pixel.
+      fold: how they are folded.
+
+    Returns:
+      [b, h', blocks, factor * features]; of any value where it is no picture.
+    """
     k, factor = self.kernel_size, fold.factor
     channels = [x.shape[-1] // factor for x in maps]
     kernel = self.param(
@@ -53,9 +62,7 @@ class FoldedConv(nn.Module):
       if k == 1:
         total = total + convolve(x, fold_kernel(part, factor))
       else:
-        total = total + convolve_folded(
-          fold.real(x), part, fold.plain, self.rows
-        )
+        total = total + convolve_folded(x, part, fold.plain, self.rows)
       start += count
     return total
 

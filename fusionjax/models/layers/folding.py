@@ -59,12 +59,6 @@ class Fold:
     """The same without a frame."""
     return dataclasses.replace(self, frame=None)
 
-  def below(self, rows: Array | int) -> 'Fold':
-    """The same for maps that begin so many rows further down."""
-    if self.frame is None:
-      return self
-    return dataclasses.replace(self, frame=self.frame.below(rows))
-
   def pixels(self, count: int) -> Array | int:
     """How many pixels of a folded map of `count` rows count in a mean."""
     if self.frame is None:
