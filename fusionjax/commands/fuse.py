@@ -190,6 +190,7 @@ def run(args: argparse.Namespace) -> int:
     console.complain(f'{path}: {why}')
   if args.dry_run:
     _print_plan(plan.jobs, overwrite=args.overwrite)
+    _print_memory(model, plan.jobs)
     return console.SOME_FAILED if plan.failed else console.DONE
   return _fuse_all(args, model, plan, options, handling)
 
@@ -351,6 +352,18 @@ def _print_plan(jobs: 'tuple[Job, ...]', *, overwrite: bool) -> None:
     kept = job.output.exists() and not overwrite
     note = ' (exists, stays as it is)' if kept else ''
     print(f'  {_sources(job)} -> {job.output}{note}')
+
+
+def _print_memory(model: 'FusionModel', jobs: 'tuple[Job, ...]') -> None:
+  """Says what memory the largest pictures will take, if they are large."""
+  from fusionjax.inference import execution
+  from fusionjax.methods import registry
+
+  sizes = {job.size: len(job.sources) for job in jobs if job.size}
+  if sizes and not registry.get_task(model.task).measures:
+    size = max(sizes, key=lambda size: size[0] * size[1])
+    if said := execution.foresee(model, size, sizes[size]):
+      print(said)
 
 
 def _sources(job: 'Job') -> str:

@@ -7,12 +7,13 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from fusionjax.errors import InputError
 from fusionjax.inference import buckets, memory, strips, tiles, traced
-from fusionjax.inference.request import Request
+from fusionjax.inference.request import Options, Request
 from fusionjax.methods import colouring, registry
 from fusionjax.ops import levels
 
@@ -56,45 +57,101 @@ def fuse(model: 'FusionModel', wanted: Request) -> np.ndarray:
     InputError: if the memory does not suffice for any way.
   """
   placed, size = _place(model, wanted)
-  program = _compile(model, placed, size, wanted)
+  program = _compile(
+    model, placed, size, dtype=wanted.dtype, options=wanted.options
+  )
   need = memory.needed(program)
   with contextlib.ExitStack() as alone:
     if need > _MUCH:
       alone.enter_context(model.alone)
     if wanted.pixels > _LARGE:
-      limit = model.limits.memory or memory.available()
+      limit = _limit(model)
       if need > limit:
         return _fuse_parts(model, wanted, need=need, limit=limit)
     out = np.asarray(program(model.variables, placed, size=size))
   return out if size is None else out[: size[0], : size[1]]
 
 
+def foresee(model: 'FusionModel', size: tuple[int, int], count: int) -> str:
+  """Says what memory pictures will take, and what will be done about it.
+
+  Args:
+    model: of a task that fuses pictures of one size.
+    size: (height, width) of the pictures.
+    count: how many there are.
+
+  Returns:
+    A line for the user; empty for pictures of which nobody asks.
+  """
+  if size[0] * size[1] <= _LARGE:
+    return ''
+  bucket = _bucket(model, size)
+  shape = jax.ShapeDtypeStruct((*(bucket or size), 3), np.uint8)
+  program = _compile(
+    model,
+    [shape] * count,
+    None if bucket is None else np.array(size, np.int32),
+    dtype=shape.dtype,
+    options=(),
+  )
+  need, limit = memory.needed(program), _limit(model)
+  how = 'at once'
+  if need > limit:
+    how = 'too much'
+    if registry.get_method(model.method).parts is not None:
+      how = 'in strips, exactly'
+    elif model.limits.approximate_tiles:
+      how = 'in tiles, approximately'
+  return f'{_why(model, size, need=need, limit=limit)}: {how}.'
+
+
+def _limit(model: 'FusionModel') -> int:
+  return model.limits.memory or memory.available()
+
+
+def _why(
+  model: 'FusionModel', size: tuple[int, int], *, need: int, limit: int
+) -> str:
+  return (
+    f'{size[1]}x{size[0]} takes {memory.in_gigabytes(need)} with {model.name},'
+    f' and {memory.in_gigabytes(limit)} are there'
+  )
+
+
+def _bucket(
+  model: 'FusionModel', size: tuple[int, int]
+) -> tuple[int, int] | None:
+  """The size that is compiled for pictures, None for exactly theirs."""
+  frames = registry.get_method(model.method).frames
+  return model.sizes.find(size) if model.buckets and frames else None
+
+
 def _place(
   model: 'FusionModel', wanted: Request
 ) -> tuple[list[np.ndarray], np.ndarray | None]:
   """The pictures in their bucket and their size, where there are buckets."""
-  pictures = wanted.pictures
-  if not (model.buckets and registry.get_method(model.method).frames):
-    return pictures, None
-  height, width = pictures[0].shape[:2]
-  placed = buckets.put(pictures, model.sizes.find((height, width)))
+  height, width = wanted.pictures[0].shape[:2]
+  bucket = _bucket(model, (height, width))
+  if bucket is None:
+    return wanted.pictures, None
+  placed = buckets.put(wanted.pictures, bucket)
   return placed, np.array([height, width], np.int32)
 
 
 def _compile(
   model: 'FusionModel',
-  pictures: Sequence[np.ndarray],
+  pictures: Sequence[np.ndarray | jax.ShapeDtypeStruct],
   size: np.ndarray | None,
-  wanted: Request,
+  *,
+  dtype: np.dtype,
+  options: Options,
 ) -> Any:
   """Compiles for pictures, or finds what was compiled before."""
-  shapes = tuple((picture.shape, picture.dtype.str) for picture in pictures)
-  key = shapes, wanted.dtype.str, wanted.options
+  shapes = tuple((picture.shape, picture.dtype.name) for picture in pictures)
+  key = shapes, dtype.name, options
 
   def compile_() -> Any:
-    program = functools.partial(
-      model.program, dtype=wanted.dtype, options=wanted.options
-    )
+    program = functools.partial(model.program, dtype=dtype, options=options)
     lowered = traced.lower(
       program,
       (model.variables, list(pictures)),
@@ -110,11 +167,8 @@ def _fuse_parts(
   model: 'FusionModel', wanted: Request, *, need: int, limit: int
 ) -> np.ndarray:
   """Fuses what does not fit at once."""
-  h, w = wanted.pictures[0].shape[:2]
-  why = (
-    f'{w}x{h} takes {memory.in_gigabytes(need)} with {model.name}, and'
-    f' {memory.in_gigabytes(limit)} are there'
-  )
+  height, width = wanted.pictures[0].shape[:2]
+  why = _why(model, (height, width), need=need, limit=limit)
   if registry.get_method(model.method).parts is not None:
     _LOG.info('%s: fused in strips, which takes longer.', why)
     return _fuse_strips(model, wanted)

@@ -27,7 +27,7 @@ def _prepare(images, *, names):
 
 
 # Whatever has these two: these tests are about files.
-_MODEL = types.SimpleNamespace(fuse=_fuse, prepare=_prepare)
+_MODEL = types.SimpleNamespace(fuse=_fuse, expect=list)
 
 
 def _plan(inputs, output, task='mef', **options):
@@ -152,29 +152,45 @@ def test_refusals(tmp_path):
 
 
 def test_scenes_overlap(tmp_path):
-  """The next scene is read, and compiled for, while one is fused."""
+  """Two scenes at least are under way, and outcomes keep their order."""
   for index in range(4):
-    _write(tmp_path / 'a' / f'{index}.png')
-    _write(tmp_path / 'b' / f'{index}.png')
-  events = []
-  ready = threading.Event()
-
-  def prepare(images, *, names):
-    events.append(('prepare', names[0]))
-    if len([kind for kind, _ in events if kind == 'prepare']) == 2:
-      ready.set()
+    size = 24 + index, 32
+    _write(tmp_path / 'a' / f'{index}.png', size=size)
+    _write(tmp_path / 'b' / f'{index}.png', size=size)
+  begun, second, expected = [], threading.Event(), []
 
   def fuse(images, *, names):
-    # Without reading ahead this would wait in vain.
-    assert ready.wait(30)
-    events.append(('fuse', names[0]))
+    begun.append(names[0])
+    if len(begun) == 1:
+      # One after the other this would wait in vain.
+      assert second.wait(30)
+    second.set()
     return images[0]
 
-  model = types.SimpleNamespace(fuse=fuse, prepare=prepare)
+  model = types.SimpleNamespace(fuse=fuse, expect=expected.extend)
   plan = _plan([tmp_path / 'a', tmp_path / 'b'], tmp_path / 'out')
   outcomes = list(files.run_jobs(model, plan))
   assert [o.job.name for o in outcomes] == ['0', '1', '2', '3']
   assert {o.status for o in outcomes} == {'fused'}
-  fused = [name for kind, name in events if kind == 'fuse']
-  prepared = [name for kind, name in events if kind == 'prepare']
-  assert fused == prepared == [str(j.sources[0]) for j in plan.jobs]
+  assert {*begun} == {str(job.sources[0]) for job in plan.jobs}
+  # What is compiled is chosen for all of them, before any is read.
+  assert expected == [(24 + index, 32) for index in range(4)]
+
+
+def test_who_stops_waits_for_no_scene_that_was_not_begun(tmp_path):
+  for index in range(40):
+    _write(tmp_path / 'a' / f'{index}.png')
+    _write(tmp_path / 'b' / f'{index}.png')
+  begun = []
+
+  def fuse(images, *, names):
+    begun.append(names[0])
+    return images[0]
+
+  model = types.SimpleNamespace(fuse=fuse, expect=list)
+  plan = _plan([tmp_path / 'a', tmp_path / 'b'], tmp_path / 'out')
+  outcomes = files.run_jobs(model, plan)
+  next(outcomes)
+  outcomes.close()
+  assert 1 <= len(begun) < 20
+  assert len(os.listdir(tmp_path / 'out')) == len(begun)

@@ -1,6 +1,7 @@
 """Pictures that take more memory than there is."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -51,6 +52,35 @@ def test_little_memory_means_strips_and_they_are_exact(small, caplog) -> None:
   # A strip is a part of the picture.
   plan = little.programs.get(('strips', 113, 90), lambda: None)
   assert 0 < plan.rows < 113
+
+
+def test_memory_is_said_before_the_run(small) -> None:
+  size, plenty = (64, 48), limited(small, memory=10**12)
+  said = execution.foresee(plenty, size, 2)
+  assert said.startswith('48x64 takes 0.0 GB with ffmef-mef, and 1000.0 GB')
+  assert said.endswith('are there: at once.')
+  # What was compiled to be asked is what fuses.
+  plenty.fuse([picture(*size, seed) for seed in (1, 2)])
+  assert len(plenty.programs) == 1
+  scarce = limited(small, memory=1)
+  scarce.__dict__['programs'] = plenty.programs
+  assert execution.foresee(scarce, size, 2).endswith('in strips, exactly.')
+
+
+def test_of_small_pictures_nobody_asks() -> None:
+  assert not execution.foresee(fj.load_model('ffmef-mef'), (1000, 1000), 2)
+
+
+def test_large_ones_go_alone(small, monkeypatch) -> None:
+  monkeypatch.setattr(execution, '_MUCH', 0)
+  model, images = small, [picture(64, 48, seed) for seed in (1, 2)]
+  model.fuse(images)
+  with ThreadPoolExecutor(1) as pool:
+    with model.alone:
+      waiting = pool.submit(model.fuse, images)
+      with pytest.raises(TimeoutError):
+        waiting.result(timeout=1)
+    assert waiting.result(timeout=60).shape == (64, 48, 3)
 
 
 def test_reach_is_how_far_a_pixel_is_seen() -> None:
