@@ -80,11 +80,12 @@ def test_second_process_compiles_nothing(tmp_path):
   first = fuse('first.png')
   made = programs()
   times = [path.stat().st_mtime_ns for path in made]
-  assert any('fuse' in path.name for path in made)
+  (traced,) = (tmp_path / 'kept').glob('*/fusionjax-traced/*')
+  assert made
   assert fuse('second.png') == first
   assert programs() == made
   assert [path.stat().st_mtime_ns for path in made] == times
-  # A damaged program is compiled again.
-  for path in made:
+  # A damaged program is traced and compiled again.
+  for path in (*made, traced):
     path.write_bytes(path.read_bytes()[:100])
   assert fuse('third.png') == first

@@ -18,7 +18,7 @@ _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
 _CMYK = _SRGB[:16] + b'CMYK' + _SRGB[20:]
 _MODEL = types.SimpleNamespace(
   fuse=lambda images, *, names: np.mean(images, axis=0).astype(images[0].dtype),
-  prepare=lambda images, *, names: None,
+  expect=list,
 )
 
 
