@@ -14,7 +14,7 @@ from fusionjax.ops import resize
 
 SIZE = (192, 256)
 # The labelled part of NYU v2: the first pairs are for training.
-_NYU_TRAIN = 1000
+NYU_TRAIN = 1000
 
 
 def read_depth(
@@ -220,7 +220,7 @@ class NYUSource(_DepthSource):
     self.name = Path(path).stem
     self._file = _open_hdf5(Path(path))
     count = self._file['depths'].shape[0]
-    edge = min(_NYU_TRAIN, count)
+    edge = min(NYU_TRAIN, count)
     self._numbers = {
       'train': range(edge),
       'test': range(edge, count),
@@ -235,11 +235,23 @@ class NYUSource(_DepthSource):
     """Says what the file holds."""
     return f'NYU v2, labelled: {len(self)} pairs ({self._split})'
 
-  def _pair(self, index: int) -> tuple[str, np.ndarray, np.ndarray]:
-    number = self._numbers[index]
+  def pair(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Reads a pair as it is stored.
+
+    Args:
+      number: in the file, from 0, whatever the split.
+
+    Returns:
+      Colour [h, w, 3] uint8, and depth [h, w] float32 in metres.
+    """
     # MATLAB's arrays come with their axes in reverse: [n, 3, w, h].
     rgb = np.asarray(self._file['images'][number]).transpose(2, 1, 0)
     depth = np.asarray(self._file['depths'][number], np.float32).transpose()
+    return rgb, depth
+
+  def _pair(self, index: int) -> tuple[str, np.ndarray, np.ndarray]:
+    number = self._numbers[index]
+    rgb, depth = self.pair(number)
     return f'{number:04d}', images.to_unit_rgb(rgb), depth
 
 

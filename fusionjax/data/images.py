@@ -6,6 +6,7 @@ colours stay as they are, nothing is blended. Of a file with several pictures
 the first is read. docs/files.md says what becomes of every mode.
 """
 
+import io
 import struct
 import threading
 import zlib
@@ -90,13 +91,38 @@ def read_picture(
     keep = array.dtype in (np.uint8, np.uint16)
     return Picture(np.array(array, array.dtype if keep else np.float32))
   with path.open('rb') as file:
-    picture = _open_picture(path, file, max_pixels)
-    try:
-      return _decode(picture, file, metadata=metadata)
-    except InputError as error:
-      raise InputError(f'{path}: {error}') from error
-    except DAMAGED as error:
-      raise _damaged(path, error) from error
+    return _read(path, file, max_pixels, metadata=metadata)
+
+
+def decode_image(
+  data: bytes, *, name: str, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
+  """Decodes an image file that lies in memory, as `read_image` does.
+
+  Args:
+    data: the file: PNG, JPEG, TIFF, BMP or WebP.
+    name: what complaints call it.
+    max_pixels: the largest height x width to decode.
+
+  Returns:
+    [h, w] grey or [h, w, 3] RGB array of uint8, uint16 or float32, upright.
+
+  Raises:
+    InputError: if it is damaged, too large or no image.
+  """
+  return _read(Path(name), io.BytesIO(data), max_pixels).pixels
+
+
+def _read(
+  path: Path, file: BinaryIO, max_pixels: int, *, metadata: bool = False
+) -> Picture:
+  picture = _open_picture(path, file, max_pixels)
+  try:
+    return _decode(picture, file, metadata=metadata)
+  except InputError as error:
+    raise InputError(f'{path}: {error}') from error
+  except DAMAGED as error:
+    raise _damaged(path, error) from error
 
 
 def _decode(
