@@ -186,9 +186,13 @@ class DepthSource(_DepthSource):
 
   def _pair(self, index: int) -> tuple[str, np.ndarray, np.ndarray]:
     scene = self.scenes[index]
+    colour, depth = self._load(scene)
+    return scene.name, images.to_unit_rgb(colour), depth
+
+  def _load(self, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """The colours of a scene, and its depths in their unit."""
     colour, depth = scene.sources
-    rgb = images.to_unit_rgb(images.read_image(colour))
-    return scene.name, rgb, read_depth(depth)
+    return images.read_image(colour), read_depth(depth)
 
 
 class NYUSource(_DepthSource):

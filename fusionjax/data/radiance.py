@@ -98,11 +98,9 @@ class RadianceSource:
     return self._cache.get(index, lambda: self._decoded(self.scenes[index]))
 
   def _decoded(self, scene: Scene) -> Example:
-    folder = scene.sources[0].parent
-    exposures = read_exposures(folder / _EXPOSURES)
-    truth = np.clip(read_hdr(folder / _TRUTH), 0, 1)
-    pictures = [images.read_image(path) for path in scene.sources]
-    for path, picture in zip(scene.sources, pictures, strict=True):
+    exposures, pictures, radiance = self._load(scene)
+    truth = np.clip(radiance, 0, 1)
+    for path, picture in zip(scene.sources, pictures, strict=False):
       if picture.shape != truth.shape:
         raise InputError(
           f'{path} has shape {list(picture.shape)}, and {_TRUTH} beside it'
@@ -115,6 +113,15 @@ class RadianceSource:
       )
     )
     return Example(scene.name, sources, truth, cubes=True)
+
+  def _load(
+    self, scene: Scene
+  ) -> tuple[list[float], list[np.ndarray], np.ndarray]:
+    """Exposures in EV, their pictures, and the radiance of a scene."""
+    folder = scene.sources[0].parent
+    exposures = read_exposures(folder / _EXPOSURES)
+    truth = read_hdr(folder / _TRUTH)
+    return exposures, [images.read_image(p) for p in scene.sources], truth
 
 
 class SyntheticRadiance:

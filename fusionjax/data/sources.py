@@ -1,22 +1,19 @@
 """Sources of scenes: a folder of images, or synthetic scenes."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from fusionjax.data import (
   cache,
   depth,
   folder,
-  images,
+  pictures,
   radiance,
+  splitting,
   synthetic,
   wald,
 )
-from fusionjax.data.scenes import Example, Found, Scene
 from fusionjax.data.singles import SinglesSource, Source
 from fusionjax.errors import InputError
 from fusionjax.methods import registry
@@ -25,6 +22,8 @@ SPLITS = ('train', 'test', 'all')
 # What the data part of a config may leave out.
 DEFAULTS: dict[str, Any] = {
   'root': '',
+  'name': '',
+  'data_dir': '',
   'batch_size': 2,
   'size': (128, 128),
   'crop': (0.5, 1.0),
@@ -46,103 +45,6 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-class FolderSource:
-  """Scenes of image files, decoded once and kept up to a limit."""
-
-  def __init__(
-    self,
-    scenes: Sequence[Scene],
-    *,
-    name: str,
-    description: str,
-    by_brightness: bool = False,
-    limit: int | None = None,
-    cache_bytes: int = cache.DEFAULT_BYTES,
-  ):
-    """Takes scenes; no image is read yet.
-
-    Args:
-      scenes: what `find_scenes` found, or a part of it.
-      name: the data set's name.
-      description: what `describe` says.
-      by_brightness: whether images come dark to bright by their means,
-        instead of in the scene's order.
-      limit: at most so many sources per scene, spread evenly over the
-        brackets that have more (ordered dark to bright); None for all.
-      cache_bytes: limit of the memory for decoded images.
-    """
-    self.name = name
-    self.scenes = tuple(scenes)
-    self._description = description
-    self._by_brightness = by_brightness
-    self._limit = limit
-    self._cache = cache.ExampleCache(cache_bytes)
-    # A reference is used where every scene has one.
-    self._referenced = all(scene.reference for scene in self.scenes)
-
-  def __len__(self) -> int:
-    return len(self.scenes)
-
-  def describe(self) -> str:
-    """Says what was found in the folder."""
-    return self._description
-
-  def read_raw(self, index: int) -> Example:
-    """Reads a scene with the values of its files.
-
-    Raises:
-      InputError: if a file is no image, or the sizes differ.
-    """
-    scene = self.scenes[index]
-    return self._cache.get(index, lambda: self._decoded(scene))
-
-  def read(self, index: int) -> Example:
-    """Reads a scene: [h, w, 3] float32 RGB in [0, 1] per source.
-
-    Raises:
-      InputError: if a file is no image, or the sizes differ.
-    """
-    return self.read_raw(index).to_unit()
-
-  def _decoded(self, scene: Scene) -> Example:
-    arrays = [images.read_image(path) for path in scene.sources]
-    files = list(scene.sources)
-    reference = None
-    if self._referenced and scene.reference:
-      reference = images.read_image(scene.reference)
-      files.append(scene.reference)
-    every = arrays if reference is None else [*arrays, reference]
-    _check_sizes(scene, files, every)
-    kept = min(len(arrays), self._limit or len(arrays))
-    if self._by_brightness or kept < len(arrays):
-      arrays.sort(key=_brightness)
-    if kept < len(arrays):
-      spread = np.linspace(0, len(arrays) - 1, kept)
-      arrays = [arrays[i] for i in np.rint(spread).astype(int)]
-    return Example(scene.name, tuple(arrays), reference)
-
-
-def _brightness(image: np.ndarray) -> float:
-  """The mean in units of the largest value, whatever the bit depth."""
-  mean = float(image.mean(dtype=np.float64))
-  if np.issubdtype(image.dtype, np.integer):
-    return mean / float(np.iinfo(image.dtype).max)
-  return mean
-
-
-def _check_sizes(
-  scene: Scene, files: Sequence[Path], arrays: Sequence[np.ndarray]
-) -> None:
-  height, width = arrays[0].shape[:2]
-  for path, array in zip(files, arrays, strict=True):
-    if array.shape[:2] != (height, width):
-      raise InputError(
-        f'Images of a scene must share one size: {files[0]} is '
-        f'{width}x{height}, {path} is {array.shape[1]}x{array.shape[0]}. '
-        f'Resize one, or take scene {scene.name} out.'
-      )
-
-
 def open_source(
   data: Mapping[str, Any], *, task: str, seed: int, split: str
 ) -> Source:
@@ -150,8 +52,9 @@ def open_source(
 
   Args:
     data: the config's `data` part; see `DEFAULTS` for its keys. `root` is a
-      folder, several (a sequence, or separated by commas: one per source),
-      or empty for synthetic scenes.
+      folder, or several (a sequence, or separated by commas: one per source);
+      `name` a data set of `catalogue.CARDS` that was prepared, below
+      `data_dir`. Without either, scenes are synthetic.
     task: a key of `registry.TASKS`.
     seed: of the synthetic scenes; files do not depend on it.
     split: 'train' or 'test'. A layout with splits of its own keeps them;
@@ -173,23 +76,31 @@ def open_source(
   options = {**DEFAULTS, **data}
   sources = _checked_sources(options, task)
   roots = _roots(options['root'])
+  if options['name']:
+    # Not above: TensorFlow is loaded by those alone who read what it wrote.
+    from fusionjax.data import prepared
+
+    source = prepared.open_prepared(options, task=task, split=split)
+    return _singled(source, options, split)
   if not roots:
     source = _open_synthetic(options, task=task, seed=seed, split=split)
     return _singled(source, options, split)
   row = registry.get_task(task)
   if row.depth and roots[0].suffix.lower() == '.mat':
-    return depth.NYUSource(roots[0], split=split, **_depth_options(options))
+    return depth.NYUSource(roots[0], split=split, **depth_options(options))
   found = folder.find_scenes(roots, task=task)
-  scenes = _part(found, split, holdout=float(options['holdout']))
+  scenes = splitting.part(
+    found.scenes, split, holdout=float(options['holdout']), where=roots[0]
+  )
   name = '+'.join(root.name for root in roots)
   description = f'{found.describe()}\n  {split}: {len(scenes)} scenes'
   if row.guided:
     return wald.CubeSource(
-      scenes, name=name, description=description, **_wald_options(options)
+      scenes, name=name, description=description, **wald_options(options)
     )
   if row.depth:
     return depth.DepthSource(
-      scenes, name=name, description=description, **_depth_options(options)
+      scenes, name=name, description=description, **depth_options(options)
     )
   if row.radiance:
     return radiance.RadianceSource(
@@ -206,7 +117,7 @@ def open_source(
         'scene out.'
       )
   brackets = task == 'mef'
-  source = FolderSource(
+  source = pictures.FolderSource(
     scenes,
     name=name,
     description=description,
@@ -224,14 +135,16 @@ def _singled(source: Source, options: Mapping[str, Any], split: str) -> Source:
   return source
 
 
-def _depth_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def depth_options(options: Mapping[str, Any]) -> dict[str, Any]:
+  """What of a config's data part the sources of depth take."""
   return {
     'ratio': int(options['ratio']),
     'cache_bytes': int(options['cache_bytes']),
   }
 
 
-def _wald_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def wald_options(options: Mapping[str, Any]) -> dict[str, Any]:
+  """What of a config's data part the sources of cubes take."""
   return {
     'ratio': int(options['ratio']),
     'degrade': options['degrade'],
@@ -285,14 +198,14 @@ def _open_synthetic(
       split='train' if split == 'train' else 'test',
       bands=int(options['bands']),
       guide_channels=int(options['guide_channels']),
-      **_wald_options(options),
+      **wald_options(options),
     )
   if registry.get_task(task).depth:
     return depth.SyntheticDepth(
       length=length,
       seed=seed,
       split='train' if split == 'train' else 'test',
-      **_depth_options(options),
+      **depth_options(options),
     )
   if registry.get_task(task).radiance:
     return radiance.SyntheticRadiance(
@@ -309,67 +222,3 @@ def _open_synthetic(
     sources=int(options['sources']),
     cache_bytes=int(options['cache_bytes']),
   )
-
-
-def _part(found: Found, split: str, *, holdout: float) -> list[Scene]:
-  """The scenes of a split."""
-  if split == 'all':
-    return list(found.scenes)
-  named = {scene.split for scene in found.scenes}
-  if named >= {'train', 'test'}:
-    return [scene for scene in found.scenes if scene.split == split]
-  if 'test' in named and split == 'train':
-    raise InputError(
-      f'{found.roots[0]} has only a test split. Give the folder with the '
-      'training scenes, or the test folder itself to train on it.'
-    )
-  if 'test' in named:
-    return [scene for scene in found.scenes if scene.split == 'test']
-  held = held_out_groups(found.scenes, holdout=holdout)
-  wanted = split == 'test'
-  return [scene for scene in found.scenes if (scene.group in held) == wanted]
-
-
-def held_out_groups(
-  scenes: Sequence[Scene], *, holdout: float
-) -> frozenset[str]:
-  """Chooses the groups of siblings that are kept out of training.
-
-  Groups are taken in the order of a hash of their names, as long as they
-  fit: so the choice depends on no seed, and hardly on other scenes.
-
-  Args:
-    scenes: all scenes.
-    holdout: the wanted part of the scenes, in [0, 1).
-
-  Returns:
-    Names of groups: of at least one scene where `holdout` is above 0, and
-    never of all.
-
-  Raises:
-    InputError: if there is but one group, so that nothing would be left.
-  """
-  if holdout == 0:
-    return frozenset()
-  sizes: dict[str, int] = {}
-  for scene in scenes:
-    sizes[scene.group] = sizes.get(scene.group, 0) + 1
-  if len(sizes) < 2:
-    raise InputError(
-      f'Fewer scenes than needed: {len(scenes)} of one kind '
-      f'({scenes[0].name}), and data.holdout {holdout} keeps some out of '
-      'training. Set it to 0 or add scenes.'
-    )
-  wanted = max(1, round(holdout * len(scenes)))
-  order = sorted(sizes, key=_hash)
-  held: set[str] = set()
-  total = 0
-  for group in order:
-    if total + sizes[group] <= wanted and len(held) < len(sizes) - 1:
-      held.add(group)
-      total += sizes[group]
-  return frozenset(held or {min(order, key=lambda group: sizes[group])})
-
-
-def _hash(name: str) -> str:
-  return hashlib.sha256(name.encode()).hexdigest()

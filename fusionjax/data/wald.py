@@ -145,14 +145,18 @@ class CubeSource(_WaldSource):
 
   def _whole(self, index: int) -> Example:
     scene = self.scenes[index]
+    cube, guide = self._load(scene)
+    if guide is None:
+      guide = colours(cube)
+    elif guide.shape[:2] != cube.shape[:2]:
+      guide = _reduced(guide, cube.shape[:2], f'The guide of {scene.name}')
+    return Example(scene.name, (guide,), cube, cubes=True)
+
+  def _load(self, scene: Scene) -> tuple[np.ndarray, np.ndarray | None]:
+    """The cube of a scene, and its guide where it has one."""
     bands, guide_file = cubes.split_guide(scene.sources)
     cube = cubes.read_cubes(bands)
-    if guide_file is None:
-      return Example(scene.name, (colours(cube),), cube, cubes=True)
-    guide = cubes.read_cube(guide_file)
-    if guide.shape[:2] != cube.shape[:2]:
-      guide = _reduced(guide, cube.shape[:2], guide_file)
-    return Example(scene.name, (guide,), cube, cubes=True)
+    return cube, None if guide_file is None else cubes.read_cube(guide_file)
 
 
 def colours(cube: np.ndarray) -> np.ndarray:

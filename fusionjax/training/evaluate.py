@@ -24,7 +24,8 @@ def evaluate(config: ml_collections.ConfigDict, workdir: Path | str) -> None:
   `config.data.root`; all of them where none are marked.
 
   Args:
-    config: the config of the training, perhaps with another data.root.
+    config: the config of the training, perhaps with another data.root or
+      data.name.
     workdir: the folder of the training.
 
   Raises:
@@ -75,7 +76,7 @@ def _load(config: Mapping[str, Any], workdir: Path) -> weights.Weights:
 def _open_scenes(config: Mapping[str, Any]) -> sources.Source:
   """Opens the scenes marked as test; all where none are marked."""
   which = {'task': config['task'], 'seed': config['seed']}
-  if not config['data']['root']:
+  if not (config['data']['root'] or config['data'].get('name')):
     return sources.open_source(config['data'], **which, split='test')
   data = {**config['data'], 'holdout': 0.0}
   marked = sources.open_source(data, **which, split='test')

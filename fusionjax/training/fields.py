@@ -66,6 +66,10 @@ def _data() -> ml_collections.ConfigDict:
   data = ml_collections.ConfigDict()
   # A folder of scenes. Empty: the built-in synthetic scenes.
   data.root = ''
+  # Or the name of a data set that `fusionjax datasets prepare` wrote, such as
+  # 'fusion_mef/sice', and where, if not where TensorFlow Datasets has them.
+  data.name = ''
+  data.data_dir = ''
   data.batch_size = 2
   # Height and width of a sample.
   data.size = (128, 128)

@@ -89,9 +89,11 @@ def make_folder(workdir: Path) -> None:
 
 def _introduce(run: run_lib.Run, console: progress.Console) -> None:
   """Says what is trained, on which data and devices."""
-  if not run.config['data']['root']:
+  data = run.config['data']
+  if not (data['root'] or data.get('name')):
     console.say(
-      'data.root is empty: training on the built-in synthetic source.'
+      'data.root and data.name are empty: training on the built-in synthetic'
+      ' source.'
     )
   console.say(run.source.describe())
   used, there = run.mesh.devices.size, jax.device_count()

@@ -65,7 +65,7 @@ def test_the_labelled_file_of_nyu(tmp_path, monkeypatch) -> None:
   depths = RNG.uniform(1, 5, (3, 20, 16)).astype(np.float32)
   with h5py.File(path, 'w') as file:
     file['images'], file['depths'] = images, depths
-  monkeypatch.setattr(depth, '_NYU_TRAIN', 2)
+  monkeypatch.setattr(depth, 'NYU_TRAIN', 2)
   found = {
     split: sources.open_source(
       options(path, ratio=2), task='gdsr', seed=0, split=split

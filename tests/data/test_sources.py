@@ -4,12 +4,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from fusionjax.data.pictures import FolderSource
 from fusionjax.data.scenes import Scene
-from fusionjax.data.sources import (
-  FolderSource,
-  held_out_groups,
-  open_source,
-)
+from fusionjax.data.sources import open_source
+from fusionjax.data.splitting import held_out_groups
 from fusionjax.errors import InputError
 
 

@@ -114,8 +114,8 @@ def _nyu(path: Path) -> depth.NYUSource:
 
 def _depth(card: Card, scene: Scene) -> Fields:
   if scene.sources[0].suffix.lower() == '.mat':
-    colour, metres = _nyu(scene.sources[0]).pair(int(scene.name))
-    return {'colour': colour, 'depth': metres}
+    rgb, metres = _nyu(scene.sources[0]).pair(int(scene.name))
+    return {'colour': rgb, 'depth': metres}
   colour, truth = scene.sources
   return {'colour': colour, 'depth': depth.read_depth(truth)}
 

@@ -11,7 +11,6 @@ from fusionjax.data.catalogue.finding import by_number, placed, scenes_of
 from fusionjax.data.scenes import Scene
 
 NYU_FILE = 'nyu_depth_v2_labeled.mat'
-_NYU_SPLITS = {'train': range(depth.NYU_TRAIN), 'test': range(1000, 1449)}
 # What the files of exposures are called, in EV, and those of radiance.
 EXPOSURE_FILES = ('exposure.txt', 'input_exp.txt', 'ev.txt')
 RADIANCE_FILES = ('HDRImg.hdr', 'ref_hdr.hdr', 'ref_hdr_aligned.hdr')
@@ -22,7 +21,7 @@ def radiance_of(scene: Path) -> Path | None:
   known = [scene / name for name in RADIANCE_FILES]
   found = [path for path in known if path.is_file()]
   alone = sorted(scene.glob('*.hdr'))
-  return (found or (alone if len(alone) == 1 else []) or [None])[0]
+  return next(iter(found or alone[: len(alone) == 1]), None)
 
 
 def exposures_of(scene: Path) -> Path | None:
@@ -92,7 +91,9 @@ def near_infrared(*, validation: Sequence[str], test: Sequence[str]) -> Finder:
 def nyu(root: Path) -> Listing:
   """Finds the pairs of NYU v2: in the .mat file, or taken out of it."""
   path = root if root.is_file() else root / NYU_FILE
-  rule = by_number(r'^(\d+)$', _NYU_SPLITS)
+  last = depth.NYU_TRAIN
+  splits = {'train': range(last), 'test': range(last, 1_000_000)}
+  rule = by_number(r'^(\d+)$', splits)
   if not path.is_file():
     return placed(folder.find_scenes([root], task='gdsr'), rule)
   source = depth.NYUSource(path, split='all')

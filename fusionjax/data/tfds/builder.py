@@ -20,7 +20,10 @@ SCENES = 'scenes'
 _VERSION = '1.0.0'
 
 
-class FusionBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+# mypy knows nothing of TFDS.
+class FusionBuilder(  # type: ignore[call-arg]
+  tfds.core.GeneratorBasedBuilder, skip_registration=True
+):
   """A builder of the data sets of one task, a config each.
 
   Files come from `manual_dir`; nothing is downloaded. Examples lie in the
