@@ -1,4 +1,5 @@
-"""The command `fusionjax`: fuse, evaluate, benchmark, convert, models.
+"""The command `fusionjax`: fuse, evaluate, benchmark, convert, models,
+datasets.
 
 JAX is imported by the sub-commands that compute, not by this file: help and
 listings answer at once.
@@ -17,13 +18,14 @@ from fusionjax.commands import (
   compiled,
   console,
   convert,
+  datasets,
   evaluate,
   fuse,
   models,
 )
 from fusionjax.errors import InputError
 
-_COMMANDS = (fuse, evaluate, benchmark, convert, models)
+_COMMANDS = (fuse, evaluate, benchmark, convert, models, datasets)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,9 +2,7 @@
 
 import dataclasses
 import functools
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from fusionjax.data import (
   catalogue,
   depth,
   images,
+  locations,
   pictures,
   radiance,
   records,
@@ -25,9 +24,6 @@ from fusionjax.data.scenes import Scene
 from fusionjax.data.singles import Source
 from fusionjax.errors import InputError
 
-# Where TFDS looks too, if nothing is said.
-_VARIABLE, _DEFAULT = 'TFDS_DATA_DIR', '~/tensorflow_datasets'
-
 
 @dataclasses.dataclass(frozen=True)
 class _Record(Scene):
@@ -35,32 +31,6 @@ class _Record(Scene):
 
   stored: str = ''
   place: int = 0
-
-
-def data_folder(data_dir: str = '') -> Path:
-  """Returns the folder of prepared data sets.
-
-  Args:
-    data_dir: the folder; by default that of TensorFlow Datasets.
-  """
-  given = data_dir or os.environ.get(_VARIABLE) or _DEFAULT
-  return Path(given).expanduser()
-
-
-def prepared_folder(card: catalogue.Card, data_dir: str = '') -> Path | None:
-  """Returns the folder of a prepared data set, the newest; None without one.
-
-  Args:
-    card: the data set.
-    data_dir: see `data_folder`.
-  """
-  folder = data_folder(data_dir) / card.builder / card.name
-  found = [path.parent for path in folder.glob('*/dataset_info.json')]
-  return max(found, key=_version, default=None)
-
-
-def _version(folder: Path) -> tuple[int, ...]:
-  return tuple(int(n) for n in folder.name.split('.') if n.isdecimal())
 
 
 class Prepared:
@@ -71,15 +41,15 @@ class Prepared:
 
     Args:
       name: `fusion_mef/sice`, or `sice`.
-      data_dir: see `data_folder`.
+      data_dir: see `locations.data_folder`.
 
     Raises:
       InputError: if there is no such set, or it is not prepared.
     """
     self.card = catalogue.get_card(name)
-    folder = prepared_folder(self.card, data_dir)
+    folder = locations.prepared_folder(self.card, data_dir)
     if folder is None:
-      where = data_folder(data_dir)
+      where = locations.data_folder(data_dir)
       place = f' --data-dir={where}' if data_dir else ''
       raise InputError(
         f'{self.card.full_name} is not prepared in {where}. Run: fusionjax'

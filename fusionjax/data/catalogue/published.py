@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from fusionjax.data import depth, folder, headers, layouts
+from fusionjax.data import folder, headers, layouts
 from fusionjax.data.catalogue.card import Finder, Listing
 from fusionjax.data.catalogue.finding import by_number, placed, scenes_of
 from fusionjax.data.scenes import Scene
@@ -90,6 +90,9 @@ def near_infrared(*, validation: Sequence[str], test: Sequence[str]) -> Finder:
 
 def nyu(root: Path) -> Listing:
   """Finds the pairs of NYU v2: in the .mat file, or taken out of it."""
+  # A listing of data sets needs neither this nor JAX, which it imports.
+  from fusionjax.data import depth
+
   path = root if root.is_file() else root / NYU_FILE
   last = depth.NYU_TRAIN
   splits = {'train': range(last), 'test': range(last, 1_000_000)}

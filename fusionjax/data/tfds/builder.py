@@ -138,6 +138,11 @@ def picture(dtype: str = 'uint8', *, channels: int = 3) -> Any:
   )
 
 
+def exposure_values() -> Any:
+  """The feature of exposures in EV: none where they are unknown."""
+  return tfds.features.Sequence(tfds.features.Scalar(np.float32))
+
+
 def array(dtype: str, *, axes: int) -> Any:
   """The feature of measured values, compressed without loss.
 

@@ -17,8 +17,6 @@ class FusionHdr(builder.FusionBuilder):
   def _features(self, card: catalogue.Card) -> dict[str, Any]:
     return {
       'exposures': tfds.features.Sequence(builder.picture(card.dtype)),
-      'exposure_values': tfds.features.Sequence(
-        tfds.features.Scalar('float32', doc='in EV')
-      ),
+      'exposure_values': builder.exposure_values(),
       'radiance': builder.array('float32', axes=3),
     }

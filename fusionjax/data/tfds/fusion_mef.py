@@ -17,9 +17,7 @@ class FusionMef(builder.FusionBuilder):
   def _features(self, card: catalogue.Card) -> dict[str, Any]:
     features = {
       'exposures': tfds.features.Sequence(builder.picture(card.dtype)),
-      'exposure_values': tfds.features.Sequence(
-        tfds.features.Scalar('float32', doc='in EV; none where unknown')
-      ),
+      'exposure_values': builder.exposure_values(),
     }
     if card.reference:
       features['reference'] = builder.picture(card.dtype)
