@@ -136,7 +136,7 @@ def run_list(args: argparse.Namespace) -> int:
 
   if args.task is not None:
     registry.get_task(args.task)
-  rows = [('NAME', 'SCENES', 'PREPARED', 'W x H', 'TERMS')]
+  rows = [('NAME', 'SCENES', 'PREPARED', 'SIZE', 'TERMS')]
   for card in catalogue.CARDS.values():
     if args.task in (None, card.task):
       there = locations.prepared_folder(card, args.data_dir) is not None
@@ -150,7 +150,7 @@ def run_list(args: argparse.Namespace) -> int:
     start = (
       f'{name:<{widths[0]}}  {total:>{widths[1]}}  {is_there:<{widths[2]}}'
     )
-    line = f'{start}  {size}; {terms}' if row != rows[0] else start
+    line = f'{start}  {size}; {terms}'
     cut = len(line) > columns > len(start) + 8
     print(f'{line[: columns - 3]}...' if cut else line)
   return console.DONE

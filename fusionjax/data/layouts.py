@@ -238,9 +238,11 @@ def match_files(
   """
   needed = [f for f, role in roles.items() if role != naming.REFERENCE]
   called = names or {p: p.stem for paths in images.values() for p in paths}
+  # Of rules that find as many scenes, the one that leaves the fewest files
+  # over: references are not needed, but wanted.
   best = max(
     (_match(images, needed, key, called) for key in _MATCH_RULES),
-    key=lambda match: len(match[0]),
+    key=lambda match: (len(match[0]), -len(match[1])),
   )
   complete, incomplete = best
   drafts = []

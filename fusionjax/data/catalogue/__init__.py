@@ -38,4 +38,6 @@ def get_card(name: str) -> Card:
   if found:
     names = ', '.join(card.full_name for card in found)
     raise InputError(f'{name} is one of several data sets: {names}. Say which.')
-  raise unknown_name('data set', name, CARDS)
+  # Names without a task are compared with such names.
+  short = {card.name for card in CARDS.values()}
+  raise unknown_name('data set', name, CARDS if '/' in name else short)

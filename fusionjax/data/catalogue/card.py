@@ -36,7 +36,7 @@ class Card:
     task: a key of `registry.TASKS`.
     title: what it is, in one line.
     size: height and width in words, as W x H.
-    homepage: where the owner offers it.
+    homepage: where the owner offers it; '' of files that are the user's.
     licence: the terms as the owner states them.
     layout: the files that are expected, a line each, below the folder.
     splits: what the splits are and who uses them so.
@@ -90,7 +90,7 @@ class Card:
     """Says where to get it and where to put it."""
     lines = [
       f'{self.full_name}: {self.title}.',
-      f'  Owner: {self.homepage}',
+      f'  Owner: {self.homepage or "you"}',
       f'  Terms: {self.licence}.',
     ]
     if self.download:
