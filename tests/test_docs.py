@@ -1,6 +1,7 @@
 """Pages that are made from the code say what it says."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 _DOCS = Path(__file__).resolve().parents[1] / 'docs'
@@ -23,6 +24,14 @@ def test_page_of_fmm_is_up_to_date():
   made = _script('fmm').page()
   kept = (_DOCS / 'fmm.md').read_text(encoding='utf-8')
   assert kept == made, 'run: python docs/fmm.py'
+
+
+def test_page_of_the_data_sets_is_up_to_date():
+  script = _script('datasets')
+  kept = (_DOCS / 'datasets.md').read_text(encoding='utf-8')
+  assert kept == script.page(), 'run: python docs/datasets.py'
+  for picture in re.findall(r'\]\((pictures/[^)]+)\)', kept):
+    assert (_DOCS / picture).is_file(), picture
 
 
 def test_arrows_of_fmm_follow_the_data():

@@ -33,7 +33,8 @@ def test_importing_loads_nothing_heavy(code):
 
 
 @pytest.mark.parametrize(
-  'argv', [['--help'], ['benchmark', '--help'], ['models'], ['datasets', 'list']]
+  'argv',
+  [['--help'], ['benchmark', '--help'], ['models'], ['datasets', 'list']],
 )
 def test_help_and_listings_need_no_jax(argv):
   code = (

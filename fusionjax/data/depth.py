@@ -278,7 +278,13 @@ def _open_hdf5(path: Path) -> Any:
 
 
 class SyntheticDepth(_DepthSource):
-  """Layers of photographs at different depths, made when they are read."""
+  """Planes of photographs at different depths, made when they are read.
+
+  A wall that leans, 3 to 5 m away, and two to five objects before it, each a
+  leaning plane of its own 0.8 to 3.2 m away, with outlines that agree in
+  colour and depth. The depth is exact: no noise, no holes, and a pixel is of
+  one plane or of another.
+  """
 
   def __init__(
     self,
@@ -323,14 +329,14 @@ class SyntheticDepth(_DepthSource):
       textures.photo_crop(rng, name=back, size=SIZE), np.float32
     )
     # A wall that leans, and objects that stand before it.
-    depth = 3 + 2 * textures.smooth_field(rng, size=SIZE, cells=1)
+    depth = 3 + 2 * textures.plane(rng, size=SIZE)
     for distance in np.sort(rng.uniform(0.8, 3, int(rng.integers(2, 6))))[::-1]:
       name, _ = textures.choose(rng, split=self._split)
       mask = textures.shape_mask(rng, size=SIZE, extent=(0.1, 0.4))
       layer = textures.photo_crop(rng, name=name, size=SIZE)
       tint = rng.uniform(0.4, 1.0, 3).astype(np.float32)
       colour += mask[..., None] * (layer * tint - colour)
-      slope = 0.2 * textures.smooth_field(rng, size=SIZE, cells=1)
+      slope = np.float32(0.2) * textures.plane(rng, size=SIZE)
       # Depth has no soft edges: a pixel is of one layer or of the other.
       depth = np.where(mask > 0.5, np.float32(distance) + slope, depth)
     rgb = np.clip(colour / 255, 0, 1).astype(np.float32)

@@ -1,7 +1,23 @@
 """Synthetic scenes: training and trying out without any data.
 
-Every scene is a function of (seed, split, index) alone. The photographs and
-their licences are listed in `textures`.
+Every scene is a function of (seed, split, index) alone, the same on every
+host. The photographs and their licences are listed in `textures`; scenes of
+hdr, gdsr and msf are made in `radiance`, `depth` and `wald`.
+
+What they can prove: that a method runs from end to end, learns what its loss
+asks for, resumes, and gives the same on one device and on many. Where there
+is a truth (mff, hdr, gdsr, msf), it is exact, and an error against it is an
+error of the method, not of the data.
+
+What they cannot: how good a method is on photographs. They are made of eight
+pictures, five for training and three for tests, which a network can learn by
+heart. mef, ivf and medical have no truth: which fusion is best is a matter of
+taste, and a made reference would only reward its maker's. All sources are
+aligned, and what makes the tasks hard is missing: misalignment, lenses whose
+blur is no Gaussian, more than two depths of focus, infrared that is no curve
+of the visible grey, organs, motion other than whole pixels, depths with holes
+and noise, spectra that are no mixture of six. Never put a score on them
+beside that of a paper.
 """
 
 from collections.abc import Callable

@@ -145,6 +145,25 @@ def smooth_field(
   return (field - low) / max(high - low, 1e-6)
 
 
+def plane(rng: np.random.Generator, *, size: tuple[int, int]) -> np.ndarray:
+  """A plane that leans in a random direction.
+
+  Args:
+    rng: the scene's generator.
+    size: (height, width) of the result.
+
+  Returns:
+    [h, w] float32 that runs from 0 to 1.
+  """
+  height, width = size
+  angle = rng.uniform(0, 2 * np.pi)
+  rows = np.linspace(0, np.sin(angle) * height / width, height)
+  columns = np.linspace(0, np.cos(angle), width)
+  leaning = rows[:, None] + columns[None]
+  leaning -= leaning.min()
+  return (leaning / leaning.max()).astype(np.float32)
+
+
 def shape_mask(
   rng: np.random.Generator,
   *,

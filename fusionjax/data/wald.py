@@ -212,10 +212,11 @@ def _reduced(
 class SyntheticCubes(_WaldSource):
   """Cubes made from photographs when they are read.
 
-  A band is a mixture of the colours of a photograph and of their squares,
-  whose shares change smoothly from band to band, with a texture of its own;
-  the guide is made of means of neighbouring bands, as a broad filter sees
-  them, and a little noise.
+  Six maps of abundance, the colours of a photograph and their squares, are
+  mixed by spectra that are smooth curves over the bands; light that tilts
+  slowly over the picture makes no two places quite alike. The guide is the
+  response of broad filters, means of neighbouring bands, with a little noise.
+  The cube before it is reduced is the exact truth.
   """
 
   def __init__(
