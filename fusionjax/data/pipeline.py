@@ -208,23 +208,10 @@ def _dataset(
   def sample(count: Any) -> Any:
     position = position_of(count)
     index = index_of(position)
-    draws = tf.random.stateless_uniform(
-      [DRAWS + reader.count + bool(options['rotate'])],
-      tf.stack([stream, position]),
-      alg='philox',
-    )
+    draws = draw(stream, position, count=reader.count, options=options)
     stack = tf.numpy_function(reader, [index, draws], tf.float32)
     stack.set_shape([None, None, sum(reader.channels)])
-    if options['resize']:
-      # Pillow's bicubic: a = -0.5, widened where it shrinks (antialias).
-      stack = tf.image.resize(stack, size, 'bicubic', antialias=True)
-      stack = tf.clip_by_value(stack, 0.0, 1.0)
-    if options['flip']:
-      stack = tf.where(draws[4] < 0.5, stack[:, ::-1], stack)
-      stack = tf.where(draws[5] < 0.5, stack[::-1], stack)
-    if options['rotate']:
-      turns = tf.cast(draws[-1] * 4.0, tf.int32)
-      stack = tf.image.rot90(stack, turns)
+    stack = augment(stack, draws, options)
     stack = tf.ensure_shape(stack, [*size, sum(reader.channels)])
     images = tf.split(stack, reader.channels, axis=-1)
     return tuple(images), tf.cast(index, tf.int32)
@@ -238,6 +225,52 @@ def _dataset(
   )
   dataset = dataset.batch(share, drop_remainder=True)
   return dataset.prefetch(2)
+
+
+def draw(
+  stream: Any, position: Any, *, count: int, options: Mapping[str, Any]
+) -> Any:
+  """Draws the random numbers of a sample: of all its pictures together.
+
+  Args:
+    stream: the seed, a 64-bit tensor.
+    position: of the sample in the endless sequence, a 64-bit tensor.
+    count: sources of a sample.
+    options: the config's `data` part.
+
+  Returns:
+    Uniform numbers in [0, 1), as `Reader` and `augment` take them.
+  """
+  tf = tensorflow()
+  numbers = DRAWS + count + bool(options['rotate'])
+  seed = tf.stack([stream, position])
+  return tf.random.stateless_uniform([numbers], seed, alg='philox')
+
+
+def augment(stack: Any, draws: Any, options: Mapping[str, Any]) -> Any:
+  """Resizes, mirrors and turns a crop, in a graph or eagerly.
+
+  Args:
+    stack: [h, w, c] float32 in [0, 1]: the channels of all pictures.
+    draws: what `draw` gave.
+    options: the config's `data` part: `size`, `resize`, `flip`, `rotate`.
+
+  Returns:
+    [size, c] where it is resized, else [h, w, c].
+  """
+  tf = tensorflow()
+  if options['resize']:
+    size = tuple(int(side) for side in options['size'])
+    # Pillow's bicubic: a = -0.5, widened where it shrinks (antialias).
+    stack = tf.image.resize(stack, size, 'bicubic', antialias=True)
+    stack = tf.clip_by_value(stack, 0.0, 1.0)
+  if options['flip']:
+    stack = tf.where(draws[4] < 0.5, stack[:, ::-1], stack)
+    stack = tf.where(draws[5] < 0.5, stack[::-1], stack)
+  if options['rotate']:
+    turns = tf.cast(draws[-1] * 4.0, tf.int32)
+    stack = tf.image.rot90(stack, turns)
+  return stack
 
 
 def _signed(seed: int) -> int:

@@ -61,7 +61,7 @@ ROADSCENE = Card(
   title='RoadScene, 221 aligned pairs of roads',
   size='various, about 500 x 300',
   homepage='https://github.com/hanna-xu/RoadScene',
-  licence=NOT_STATED,
+  licence=UNSEEN,
   layout=(
     'cropinfrared/FLIR_00006.jpg ..., crop_HR_visible/FLIR_00006.jpg ..., or',
     'ir/, vis/ and perhaps split.csv with the columns name, split',
@@ -198,7 +198,7 @@ M3FD = Card(
   title='M3FD, 4,200 pairs with boxes and 300 for fusion',
   size='1024 x 768',
   homepage='https://github.com/JinyuanLiu-CV/TarDAL',
-  licence=NOT_STATED,
+  licence=UNSEEN,
   layout=(
     'M3FD_Detection/Ir/00000.png ..., M3FD_Detection/Vis/... (4,200 pairs)',
     'M3FD_Fusion/Ir/00000.png ..., M3FD_Fusion/Vis/... (300 pairs)',
