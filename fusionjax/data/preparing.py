@@ -4,6 +4,7 @@ import contextlib
 import io
 import sys
 from pathlib import Path
+from typing import Any
 
 from fusionjax.data import locations, pipeline, prepared
 from fusionjax.data.catalogue import Card, locate
@@ -56,6 +57,7 @@ def prepare(
   import tensorflow_datasets as tfds
 
   from fusionjax.data import tfds as ours
+  from fusionjax.data.tfds import builder as ours_builder
 
   if not sys.stderr.isatty():
     tfds.disable_progress_bar()
@@ -70,11 +72,21 @@ def prepare(
       mode.REUSE_CACHE_IF_EXISTS if overwrite else mode.REUSE_DATASET_IF_EXISTS
     ),
     try_download_gcs=False,
+    beam_options=_threads() if ours_builder.uses_beam(card) else None,
   )
   # TFDS speaks of downloads, of which there are none.
   with contextlib.redirect_stdout(io.StringIO()):
     builder.download_and_prepare(download_config=config)
   return prepared.Prepared(card.full_name, data_dir=data_dir)
+
+
+def _threads() -> Any:
+  """Options of Beam's own runner: a thread per core of this machine."""
+  from apache_beam.options.pipeline_options import PipelineOptions
+
+  return PipelineOptions(
+    ['--direct_num_workers=0', '--direct_running_mode=multi_threading']
+  )
 
 
 def _look(card: Card, manual: Path) -> None:

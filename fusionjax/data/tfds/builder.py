@@ -86,10 +86,15 @@ class FusionBuilder(  # type: ignore[call-arg]
     card = self.card
     make = functools.partial(example, card.full_name)
     numbered = list(enumerate(scenes))
-    if card.large and importlib.util.find_spec('apache_beam'):
+    if uses_beam(card):
       beam = tfds.core.lazy_imports.apache_beam
       return beam.Create(numbered) | beam.Map(make)
     return map(make, numbered)
+
+
+def uses_beam(card: catalogue.Card) -> bool:
+  """Whether a set is prepared by Apache Beam: a large one, if it is there."""
+  return card.large and bool(importlib.util.find_spec('apache_beam'))
 
 
 def example(name: str, numbered: tuple[int, Scene]) -> tuple[int, Any]:
