@@ -67,6 +67,12 @@ def add(commands: 'Commands') -> None:
     help='names and headers alone: damage and duplicates are not found',
   )
   action.add_argument(
+    '--against',
+    nargs=2,
+    metavar=('NAME', 'DIR'),
+    help='another data set: duplicates are looked for between the two',
+  )
+  action.add_argument(
     '--near',
     type=float,
     metavar='X',
@@ -201,9 +207,20 @@ def run_check(args: argparse.Namespace) -> int:
   near = duplicates.NEAR if args.near is None else args.near
   if not 0 < near <= 1:
     raise InputError(f'--near is {near}. Give a number above 0, at most 1.')
+  against = None
+  if args.against:
+    if args.quick:
+      raise InputError('--against reads pictures, and --quick does not.')
+    other, folder = args.against
+    against = catalogue.get_card(other), Path(folder)
   with progress_bar(unit='scene') as move:
     found = checking.check(
-      card, Path(args.folder), decode=not args.quick, near=near, move=move
+      card,
+      Path(args.folder),
+      against=against,
+      decode=not args.quick,
+      near=near,
+      move=move,
     )
   _tell(found, quick=args.quick)
   return console.DONE if found.whole else console.SOME_FAILED

@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from fusionjax.data import duplicates
 from fusionjax.data.catalogue import loading
 from fusionjax.data.catalogue.card import Card, Listing, locate
+from fusionjax.data.duplicates import Print
 from fusionjax.data.scenes import Scene
 from fusionjax.errors import InputError
 
@@ -68,6 +69,7 @@ def check(
   card: Card,
   folder: Path,
   *,
+  against: tuple[Card, Path] | None = None,
   decode: bool = True,
   near: float = duplicates.NEAR,
   move: Move | None = None,
@@ -77,6 +79,8 @@ def check(
   Args:
     card: the data set.
     folder: its own folder, or one with such a folder in it.
+    against: another data set and its folder: duplicates are looked for
+      between the two, whatever their splits.
     decode: whether pictures are read, too: without that none is found to be
       damaged, and no duplicates are found.
     near: the least correlation of near duplicates.
@@ -88,26 +92,20 @@ def check(
   Raises:
     InputError: if there are no scenes at all.
   """
-  if not folder.is_dir():
-    raise InputError(f'There is no folder {folder}. Give that of the data set.')
-  folder = locate(card, folder)
-  listing = card.find(folder)
+  folder, listing = _find(card, folder)
   counts = collections.Counter(scene.split for scene in listing.scenes)
   if not decode:
     left_out = listing.left_out
     return Check(card, folder, dict(counts), {}, left_out, (), (), '')
   sizes, unreadable, prints = _read(card, listing, move)
-  train = prints.pop(_TRAIN, [])
-  others = [one for split in sorted(prints) for one in prints[split]]
-  if train and others:
-    sides = f'train and {", ".join(sorted(prints))}'
-    alike = duplicates.find(train, others, near=near)
+  if against:
+    other, place = against
+    _, there, theirs = _read(other, _find(other, place)[1], move)
+    unreadable += there
+    sides = f'{card.full_name} and {other.full_name}'
+    alike = duplicates.find(_all(prints), _all(theirs), near=near)
   else:
-    # Any part may be held out, but siblings by name stay together.
-    sides = 'scenes of different groups'
-    every = train or others
-    alike = duplicates.find(every, every, near=near, across_groups=True)
-    alike = _once(alike)
+    sides, alike = _within(prints, near)
   return Check(
     card,
     folder,
@@ -120,17 +118,44 @@ def check(
   )
 
 
+def _find(card: Card, folder: Path) -> tuple[Path, Listing]:
+  """Where a set lies in a folder, and its scenes."""
+  if not folder.is_dir():
+    raise InputError(f'There is no folder {folder}. Give that of the data set.')
+  folder = locate(card, folder)
+  return folder, card.find(folder)
+
+
+def _all(prints: Mapping[str, Sequence[Print]]) -> list[Print]:
+  return [one for split in sorted(prints) for one in prints[split]]
+
+
+def _within(
+  prints: dict[str, list[Print]], near: float
+) -> tuple[str, list[duplicates.Pair]]:
+  """Pictures that are alike within a set, and between what they were found."""
+  train = prints.pop(_TRAIN, [])
+  others = _all(prints)
+  if train and others:
+    sides = f'train and {", ".join(sorted(prints))}'
+    return sides, duplicates.find(train, others, near=near)
+  # Any part may be held out, but siblings by name stay together.
+  every = train or others
+  alike = duplicates.find(every, every, near=near, across_groups=True)
+  return 'scenes of different groups', _once(alike)
+
+
 def _read(
   card: Card, listing: Listing, move: Move | None
 ) -> tuple[
   dict[tuple[int, int], int],
   list[tuple[str, str]],
-  dict[str, list[duplicates.Print]],
+  dict[str, list[Print]],
 ]:
   """Reads all scenes: sizes, what is damaged, and prints by split."""
   sizes: collections.Counter[tuple[int, int]] = collections.Counter()
   unreadable = []
-  prints: dict[str, list[duplicates.Print]] = collections.defaultdict(list)
+  prints: dict[str, list[Print]] = collections.defaultdict(list)
   for number, scene in enumerate(listing.scenes):
     if move:
       move(number, len(listing.scenes), scene.name)

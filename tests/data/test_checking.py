@@ -108,3 +108,19 @@ def test_cubes_are_compared_too(fake_sets, tmp_path):
     shutil.copy(tmp_path / f'01_{name}.png', tmp_path / f'02_{name}.png')
   (pair,) = check(tmp_path, 'landsat').alike
   assert pair.exact
+
+
+def test_two_sets_are_compared(fake_sets, tmp_path):
+  ours, theirs = tmp_path / 'roadscene', tmp_path / 'flir'
+  fake_sets.MAKERS['fusion_ivf/roadscene'](ours)
+  fake_sets.MAKERS['fusion_ivf/flir'](theirs)
+  other = catalogue.get_card('flir')
+  assert not check(ours, 'roadscene', against=(other, theirs)).alike
+  shutil.copy(
+    ours / 'crop_HR_visible' / 'FLIR_00006.jpg',
+    theirs / 'test' / 'vis' / 'd.jpg',
+  )
+  found = check(ours, 'roadscene', against=(other, theirs))
+  (pair,) = found.alike
+  assert pair.exact and pair.second.name == 'd.jpg'
+  assert found.sides == 'fusion_ivf/roadscene and fusion_ivf/flir'
