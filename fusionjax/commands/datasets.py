@@ -76,7 +76,8 @@ def add(commands: 'Commands') -> None:
     '--near',
     type=float,
     metavar='X',
-    help='correlation from which pictures count as near duplicates',
+    help='correlation from which pictures count as near duplicates'
+    ' (default: 0.8)',
   )
   action.set_defaults(run=run_check)
   action = actions.add_parser('prepare', help='write a data set for TFDS')
