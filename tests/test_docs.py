@@ -2,7 +2,10 @@
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
+
+from fusionjax import cli
 
 _DOCS = Path(__file__).resolve().parents[1] / 'docs'
 
@@ -32,6 +35,11 @@ def test_page_of_the_data_sets_is_up_to_date():
   assert kept == script.page(), 'run: python docs/datasets.py'
   for picture in re.findall(r'\]\((pictures/[^)]+)\)', kept):
     assert (_DOCS / picture).is_file(), picture
+  parser = cli._parser()
+  lines = re.findall(r'^fusionjax (datasets .*)$', kept, re.MULTILINE)
+  assert len(lines) > 32
+  for line in lines:
+    assert parser.parse_args(shlex.split(line)).run
 
 
 def test_arrows_of_fmm_follow_the_data():

@@ -56,6 +56,7 @@ class Prepared:
         f' datasets prepare {self.card.full_name} --manual-dir=DIR{place}'
       )
     self.folder = folder
+    self._opened: dict[str, records.Records] = {}
     self._builder = _open_builder(str(folder))
     self.scenes = self._scenes()
 
@@ -88,8 +89,12 @@ class Prepared:
     data = self._files(scene.stored)[scene.place]
     return _decode(data, self._builder.info.features, scene.name)
 
-  @functools.cache  # noqa: B019 (a set is opened once, and kept)
   def _files(self, stored: str) -> records.Records:
+    if stored not in self._opened:
+      self._opened[stored] = self._open_files(stored)
+    return self._opened[stored]
+
+  def _open_files(self, stored: str) -> records.Records:
     info = self._builder.info
     kind = info.file_format.file_suffix
     if kind != 'tfrecord':

@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from fusionjax.data import catalogue, checking, duplicates
+from fusionjax.data import catalogue, checking, depth, duplicates
 from fusionjax.errors import InputError
 
 
@@ -124,3 +124,13 @@ def test_two_sets_are_compared(fake_sets, tmp_path):
   (pair,) = found.alike
   assert pair.exact and pair.second.name == 'd.jpg'
   assert found.sides == 'fusion_ivf/roadscene and fusion_ivf/flir'
+
+
+@pytest.mark.parametrize('name', catalogue.CARDS)
+def test_every_layout_is_read(fake_sets, tmp_path, monkeypatch, name):
+  monkeypatch.setattr(depth, 'NYU_TRAIN', fake_sets.NYU_TRAIN)
+  counts = fake_sets.MAKERS[name](tmp_path)
+  found = check(tmp_path, name)
+  assert found.counts == counts and not found.unreadable
+  total = sum(counts.values())
+  assert sum(found.sizes.values()) >= total
