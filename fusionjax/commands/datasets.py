@@ -239,16 +239,19 @@ def _tell(found: 'Check', *, quick: bool) -> None:
     ends = dict.fromkeys((by_area[0], by_area[-1]))
     which = ' to '.join(f'{w}x{h}' for w, h in ends)
     print(f'  sizes: {which} (W x H), {len(by_area)} distinct')
-  _name('in no scene', [f'{path.name}: {why}' for path, why in found.left_out])
+  pairs = found.mismatched
+  rest = [item for item in found.left_out if item not in pairs]
+  _name('in no scene', [f'{_short(path)}: {why}' for path, why in pairs])
+  _name('beside the scenes', [f'{path.name}: {why}' for path, why in rest])
   _name('damaged', [f'scene {name}: {why}' for name, why in found.unreadable])
   exact = [pair for pair in found.alike if pair.exact]
   close = [pair for pair in found.alike if not pair.exact]
-  for kind, pairs in (('equal', exact), ('nearly equal', close)):
+  for kind, alike in (('equal', exact), ('nearly equal', close)):
     _name(
       f'{kind}, between {found.sides}',
       [
         f'{_short(p.first)} and {_short(p.second)} ({p.likeness:.3f})'
-        for p in pairs
+        for p in alike
       ],
     )
   if quick:

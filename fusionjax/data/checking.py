@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fusionjax.data import duplicates
+from fusionjax.data import duplicates, headers
 from fusionjax.data.catalogue import loading
 from fusionjax.data.catalogue.card import Card, Listing, locate
 from fusionjax.data.duplicates import Print
@@ -59,9 +59,18 @@ class Check:
     }
 
   @property
+  def mismatched(self) -> tuple[tuple[Path, str], ...]:
+    """What was left out and is a picture: it lacks its partners."""
+    return tuple(
+      (path, why)
+      for path, why in self.left_out
+      if headers.is_image(path) and not path.is_dir()
+    )
+
+  @property
   def whole(self) -> bool:
     """Whether nothing was found that is wrong."""
-    found = (self.missing, self.left_out, self.unreadable, self.alike)
+    found = (self.missing, self.mismatched, self.unreadable, self.alike)
     return not any(found)
 
 

@@ -8,6 +8,7 @@ import PIL.Image
 import pytest
 
 from fusionjax.data import catalogue, checking, depth, duplicates
+from fusionjax.data.catalogue import loading
 from fusionjax.errors import InputError
 
 
@@ -80,7 +81,9 @@ def test_damage_and_partners(msrs):
   found = check(msrs)
   ((scene, why),) = found.unreadable
   assert scene == '1D' and '1D.png' in why
-  assert [p.name for p, _ in found.left_out if 'N' in p.name] == ['4N.png']
+  assert [path.name for path, _ in found.mismatched] == ['4N.png']
+  # Labels have a folder of their own, and are no fault.
+  assert len(found.left_out) == 3
   quick = check(msrs, decode=False)
   assert not quick.unreadable and not quick.sizes
 
@@ -134,3 +137,17 @@ def test_every_layout_is_read(fake_sets, tmp_path, monkeypatch, name):
   assert found.counts == counts and not found.unreadable
   total = sum(counts.values())
   assert sum(found.sizes.values()) >= total
+
+
+def test_a_scene_of_cave_has_eight_bits(fake_sets, tmp_path):
+  fake_sets.MAKERS['fusion_msf/cave'](tmp_path)
+  card = catalogue.get_card('cave')
+  for path in tmp_path.rglob('beads_ms_??.png'):
+    grey = np.full((*fake_sets.SIZE, 3), 51, np.uint8)
+    PIL.Image.fromarray(grey).save(path)
+  scenes = {scene.name: scene for scene in card.find(tmp_path).scenes}
+  cube = loading.load(card, scenes['beads'])['cube']
+  assert cube.dtype == np.uint16 and cube.shape == (*fake_sets.SIZE, 31)
+  # The same brightness: a fifth of white.
+  assert (cube == 51 * 257).all()
+  assert loading.load(card, scenes['balloons'])['cube'].std() > 1000

@@ -126,6 +126,8 @@ def _cube(card: Card, scene: Scene) -> Fields:
     bands, guide = cubes.split_guide(scene.sources)
   if card.dtype == 'float32' and bands[0].suffix.lower() == '.mat':
     cube = _floats(bands[0])
+  elif card.dtype == 'uint16':
+    cube = _deep(bands)
   else:
     cube = cubes.read_cubes(bands)
   fields: Fields = {'cube': cube}
@@ -134,6 +136,20 @@ def _cube(card: Card, scene: Scene) -> Fields:
       raise InputError(f'Scene {scene.name} of {card.full_name} has no guide.')
     fields['guide'] = cubes.read_cube(guide)
   return fields
+
+
+def _deep(bands: list[Path]) -> np.ndarray:
+  """A cube of 16 bits; a scene of CAVE has bands of 8, in grey colours."""
+  parts = []
+  for path in bands:
+    part = cubes.read_cube(path)
+    if len(bands) > 1 and (part == part[..., :1]).all():
+      part = part[..., :1]
+    deep = part.dtype != np.uint8
+    parts.append(part if deep else part.astype(np.uint16) * np.uint16(257))
+  if len({part.shape for part in parts}) > 1:
+    raise InputError(f'{bands[0]} and its other bands differ in size.')
+  return np.concatenate(parts, axis=-1)
 
 
 def _floats(path: Path) -> np.ndarray:
