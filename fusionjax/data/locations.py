@@ -1,9 +1,11 @@
 """Where prepared data sets lie; nothing here needs TensorFlow."""
 
+import importlib.util
 import os
 from pathlib import Path
 
 from fusionjax.data.catalogue import Card
+from fusionjax.errors import InputError
 
 # Where TFDS looks too, if nothing is said.
 _VARIABLE, _DEFAULT = 'TFDS_DATA_DIR', '~/tensorflow_datasets'
@@ -33,3 +35,17 @@ def prepared_folder(card: Card, data_dir: str = '') -> Path | None:
 
 def _version(folder: Path) -> tuple[int, ...]:
   return tuple(int(n) for n in folder.name.split('.') if n.isdecimal())
+
+
+def require_tfds() -> None:
+  """Checks that TensorFlow Datasets is installed, without loading it.
+
+  Raises:
+    InputError: if it is not.
+  """
+  for name in ('tensorflow', 'tensorflow_datasets'):
+    if importlib.util.find_spec(name) is None:
+      raise InputError(
+        f'Prepared data sets need {name}, which is not installed. '
+        "pip install 'fusionjax[train]', or give a folder as data.root."
+      )

@@ -55,6 +55,7 @@ class Prepared:
         f'{self.card.full_name} is not prepared in {where}. Run: fusionjax'
         f' datasets prepare {self.card.full_name} --manual-dir=DIR{place}'
       )
+    locations.require_tfds()
     self.folder = folder
     self._opened: dict[str, records.Records] = {}
     self._builder = _open_builder(str(folder))

@@ -53,6 +53,7 @@ def prepare(
     )
   # Before TensorFlow is loaded: wrong folders are common.
   _look(card, manual)
+  locations.require_tfds()
   pipeline.tensorflow()
   import tensorflow_datasets as tfds
 

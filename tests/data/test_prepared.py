@@ -1,5 +1,7 @@
 """data.name: what was prepared gives what its folder gives."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -151,3 +153,10 @@ def test_records_of_several_files(tmp_path):
   paths[2].write_bytes(paths[2].read_bytes()[:-6])
   with pytest.raises(InputError, match='within a record'):
     Records(paths)[0]
+
+
+def test_without_tensorflow_datasets(made, monkeypatch):
+  monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+  data = {'name': 'sice', 'data_dir': str(made / 'prepared')}
+  with pytest.raises(InputError, match=r'fusionjax\[train\]'):
+    sources.open_source(data, task='mef', seed=0, split='train')
