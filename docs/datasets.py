@@ -125,7 +125,7 @@ RoadScene) and neighbouring slices of a head (Harvard) are nearly the same \
 picture. In the 160 + 12 CT-MRI pairs that are passed around, `check` finds \
 test slices whose neighbours are for training.
 - **Benchmarks are made of older sets**: MEFB of the survey and of EMPA's \
-stacks, MFIFB of Lytro and others. Train on nothing of the same names.
+stacks, MFIFB of several. `check --against` finds what you have of them.
 - **References may be results.** Those of SICE were made by fusion \
 algorithms and chosen by viewers.
 

@@ -50,7 +50,9 @@ PRABHAKAR = Card(
   find=published.exposures_with_radiance(default='train'),
   reference=True,
   dtype='uint16',
-  unverified='the layout and the number of scenes: as users name the files',
+  unverified=(
+    'the address, the number of scenes, and the layout: as users name the files'
+  ),
 )
 
 CARDS = (KALANTARI, PRABHAKAR)

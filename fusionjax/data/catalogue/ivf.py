@@ -99,7 +99,7 @@ NIR_SCENE = Card(
     validation=('water', 'oldbuilding'), test=('country',)
   ),
   counts={'train': 323, 'validation': 102, 'test': 52},
-  unverified='the names of the files',
+  unverified='the address, the size and the names of the files',
 )
 
 KAIST = Card(

@@ -54,7 +54,7 @@ HARVARD = Card(
   bands=(31, 0),
   large=True,
   unverified=(
-    'the number of scenes (50 by daylight and 27 more are reported) and the'
+    'the address, the number of scenes (50 by daylight and 27 more are reported) and the'
     ' version of the .mat files: those of version 7.3 are not read'
   ),
 )
