@@ -163,20 +163,21 @@ def _counts(card: catalogue.Card) -> str:
 def _made_of(task: str) -> str:
   """What the synthetic source makes, as its docstring says it."""
   text = inspect.getdoc(_MAKERS[task]) or ''
-  text = text.split('\nArgs:')[0].strip().replace('\n', ' ')
+  text = ' '.join(text.split('\nArgs:')[0].split())
   return f'Above, what the synthetic source makes. {text}'
 
 
 def _section(card: catalogue.Card) -> list[str]:
-  owner = f'[{card.homepage}]({card.homepage})' if card.homepage else 'you'
-  lines = ['', f'### `{card.full_name}`', '', f'{card.title}. Owner: {owner}.']
-  lines.append(f'Terms: {card.licence}.')
-  lines.append(f'Splits: {card.splits}.')
+  owner = f'<{card.homepage}>' if card.homepage else 'you'
+  lines = ['', f'### `{card.full_name}`', '', f'{card.title}.', '']
+  lines.append(f'- Owner: {owner}')
+  lines.append(f'- Terms: {card.licence}')
+  lines.append(f'- Splits: {card.splits}')
   if card.download:
-    lines.append(f'Archives: {card.download}.')
-  lines += [f'Beware: {leak}.' for leak in card.leaks]
+    lines.append(f'- Archives: {card.download}')
+  lines += [f'- Beware: {leak}' for leak in card.leaks]
   if card.unverified:
-    lines.append(f'Not verified: {card.unverified}.')
+    lines.append(f'- Not verified: {card.unverified}')
   lines += ['', '```', *card.layout, '```', '', '```bash']
   lines.append(f'fusionjax datasets prepare {card.full_name} --manual-dir DIR')
   return [*lines, '```']

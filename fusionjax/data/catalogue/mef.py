@@ -22,7 +22,7 @@ SICE = Card(
     'Dataset_Part2/Label/1.JPG ...',
   ),
   splits=(
-    'train is part 1, test part 2: what the owner publishes. FFMEF trains on'
+    'train is part 1, test part 2, as the owner has parts. FFMEF trains on'
     ' 482 aligned stacks (its list is not published), CSC-MEFN divides SICE'
     ' for training and validation, MGDN trains on it and tests on MEFB'
   ),
@@ -47,7 +47,7 @@ SICE = Card(
   leaks=(
     'references are results of other fusion algorithms, chosen by viewers: a'
     ' high score says that a result is like theirs',
-    'not every stack is aligned: FFMEF left 107 of the 589 out',
+    'not every stack is aligned: FFMEF trains on 482 of the 589',
   ),
   unverified='exposures in EV are not published with the files',
 )

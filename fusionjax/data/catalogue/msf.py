@@ -54,8 +54,8 @@ HARVARD = Card(
   bands=(31, 0),
   large=True,
   unverified=(
-    'the address, the number of scenes (50 by daylight and 27 more are reported) and the'
-    ' version of the .mat files: those of version 7.3 are not read'
+    'the address, the number of scenes (50 by daylight and 27 more are'
+    ' reported) and the version of the .mat files: 7.3 is not read'
   ),
 )
 
