@@ -18,7 +18,8 @@ flags.DEFINE_string(
   'workdir', '', 'Folder of the run; runs/<name of the config> by default.'
 )
 flags.DEFINE_enum('mode', 'train', ['train', 'evaluate'], 'What to do.')
-flags.DEFINE_bool('distributed', False, 'Whether several hosts take part.')
+flags.DEFINE_string('profile_steps', '', 'Steps to profile, such as 10:15.')
+commandline.define_processes(flags)
 
 
 def _config_file() -> str:
@@ -43,23 +44,21 @@ def main(argv: Sequence[str]) -> int:
   """Runs the mode that the flags ask for and returns the exit code."""
   del argv
   # After the flags: `--help` needs no JAX.
-  import jax
+  from fusionjax.training import distributed, evaluate, health, loop, profiling
 
-  from fusionjax.training import evaluate, health, loop
-
-  if FLAGS.distributed:
-    jax.distributed.initialize()
   workdir = FLAGS.workdir or commandline.default_workdir(_config_file())
   try:
+    profile = profiling.parse_steps(FLAGS.profile_steps)
+    distributed.connect(**commandline.processes(FLAGS))
     if FLAGS.mode == 'train':
       command = f'python -m fusionjax.main {shlex.join(sys.argv[1:])}'
-      loop.train(FLAGS.config, workdir, command=command)
+      loop.train(FLAGS.config, workdir, command=command, profile=profile)
     else:
       evaluate.evaluate(FLAGS.config, workdir)
   except errors.InputError as error:
-    return commandline.report(error, code=2)
+    return distributed.leave(commandline.report(error, code=2))
   except health.TrainingError as error:
-    return commandline.report(error, code=1)
+    return distributed.leave(commandline.report(error, code=1))
   except KeyboardInterrupt:
     return 130
   return 0

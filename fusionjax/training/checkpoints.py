@@ -2,20 +2,24 @@
 
 Orbax writes them in the background and renames a folder when it is whole.
 Two things are our own. A checksum of the arrays is saved with them, since a
-flipped byte would load silently; and a restore walks back from the newest
-step, since a broken folder with a number as its name counts as the latest.
+flipped byte would load silently; and a restore looks at every folder with a
+number as its name, since a broken one counts as the latest. Where the newest
+is damaged nothing goes on unasked: the error names it and offers the one
+before.
 """
 
+import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers
 
 from fusionjax import errors
@@ -33,6 +37,19 @@ _BROKEN = (
   RuntimeError,
   AttributeError,
 )
+# What to do where the newest checkpoint is damaged.
+DAMAGED = ('error', 'previous')
+# What those who write say of a disk that is full, or closed to us. Storage
+# libraries wrap what the system says in errors of their own.
+_REFUSALS = (
+  'No space left',
+  'Disk quota',
+  'File too large',
+  'Read-only file system',
+  'Permission denied',
+  'Input/output error',
+  'No such file or directory',
+)
 # Fields that may change between a stop and a resume; all others define which
 # training this is.
 FREE_FIELDS = (
@@ -42,8 +59,12 @@ FREE_FIELDS = (
   'checkpoint',
   'log',
   'mesh',
+  'accumulation',
+  'remat',
   'data.cache_bytes',
 )
+# Fields that configs did not always have, and what went without saying.
+_LATER_FIELDS = {'dtype': 'float32'}
 
 
 class Checkpoints:
@@ -55,6 +76,7 @@ class Checkpoints:
     *,
     keep: int = 2,
     best: str = '',
+    damaged: str = 'error',
     say: Callable[[str], None] = print,
   ):
     """Opens a folder of checkpoints, or makes it.
@@ -64,9 +86,12 @@ class Checkpoints:
       keep: how many of the newest to keep.
       best: name of an evaluation score, such as `qabf`; the checkpoint with
         the highest one is kept too. Empty for none.
+      damaged: whether a damaged newest checkpoint is an `error`, or is set
+        aside and the `previous` one restored.
       say: prints a line about what was skipped.
     """
     self._folder = folder.absolute()
+    self._damaged = damaged
     self._best = best
     self._say = say
     policies: list[Any] = [checkpoint_managers.LatestN(max(1, keep))]
@@ -105,6 +130,9 @@ class Checkpoints:
       state: the state; its step names the checkpoint.
       facts: what else a resume needs, as JSON.
       scores: evaluation scores at this step, if there are any.
+
+    Raises:
+      errors.InputError: if this one or the one before cannot be written.
     """
     step = int(state.step)
     if step in self._manager.all_steps():
@@ -113,20 +141,52 @@ class Checkpoints:
     metrics = None
     if self._best and scores and self._best in scores:
       metrics = {self._best: float(scores[self._best])}
-    self._manager.save(
-      step,
-      args=ocp.args.Composite(
-        state=ocp.args.StandardSave(state),
-        facts=ocp.args.JsonSave(facts),
-      ),
-      metrics=metrics,
-      force=True,
-    )
+    with self._writing():
+      self._manager.save(
+        step,
+        args=ocp.args.Composite(
+          state=ocp.args.StandardSave(state),
+          facts=ocp.args.JsonSave(facts),
+        ),
+        metrics=metrics,
+        force=True,
+      )
+
+  @contextlib.contextmanager
+  def _writing(self) -> Iterator[None]:
+    """Says in one line what the system refuses."""
+    try:
+      yield
+    except (OSError, ValueError, RuntimeError) as error:
+      said = str(error)
+      known = next((words for words in _REFUSALS if words in said), None)
+      if known is None and not isinstance(error, OSError):
+        raise
+      sound = [step for step in self._steps() if self._is_whole(step)]
+      last = (
+        f'the one of step {sound[-1]} is kept' if sound else 'there is none'
+      )
+      raise errors.InputError(
+        f'{self._folder}: a checkpoint cannot be written: '
+        f'{known or said.splitlines()[0][:160]}; {last}. Make room or give '
+        'back the rights, and start again: the training goes on from there.'
+      ) from error
+
+  def _steps(self) -> list[int]:
+    """Steps of all folders with a number as their name."""
+    with contextlib.suppress(OSError):
+      names = [path.name for path in self._folder.iterdir()]
+      return sorted(int(name) for name in names if name.isdigit())
+    return []
+
+  def _is_whole(self, step: int) -> bool:
+    """Whether a checkpoint has all of its parts, whatever they hold."""
+    return (self._folder / str(step) / '_CHECKPOINT_METADATA').exists()
 
   def restore(
     self, abstract: state_lib.TrainState
   ) -> tuple[state_lib.TrainState, dict[str, Any]] | None:
-    """Restores the newest sound checkpoint and removes broken newer ones.
+    """Restores the newest checkpoint, on whatever devices there are.
 
     Args:
       abstract: shapes, dtypes and shardings of the state.
@@ -135,29 +195,53 @@ class Checkpoints:
       The state and its facts; None where there is no checkpoint.
 
     Raises:
-      errors.InputError: if there are checkpoints and none is sound.
+      errors.InputError: if the newest one is damaged and that is an error, or
+        if there are checkpoints and none is sound.
     """
-    broken = []
+    broken: dict[int, str] = {}
     found = None
-    for step in sorted(self._manager.all_steps(), reverse=True):
+    steps = sorted(self._manager.all_steps(), reverse=True)
+    for step in steps:
       try:
         found = self._restore_step(step, abstract)
         break
       except _BROKEN as error:
-        reason = (str(error).splitlines() or [''])[0]
-        self._say(
-          f'Skipped the checkpoint of step {step}: it is damaged '
-          f'({type(error).__name__}: {reason[:160]}).'
-        )
-        broken.append(step)
+        broken[step] = self._damage(step, error)
     if broken and not found:
       # To start over silently would overwrite what may still be saved.
       raise errors.InputError(
-        f'{self._folder}: none of its {len(broken)} checkpoint(s) can be read. '
-        'Delete the folder to start over, or restore it from a copy.'
+        f'{next(iter(broken.values()))} None of the {len(broken)} '
+        f'checkpoint(s) in {self._folder} can be read. Delete the folder to '
+        'start over, or restore it from a copy.'
       )
-    self._set_aside(broken)
+    if broken and self._damaged == 'error':
+      assert found is not None
+      raise errors.InputError(
+        f'{next(iter(broken.values()))} The newest sound one is of step '
+        f'{int(found[0].step)}: go on from it with '
+        '--config.checkpoint.damaged=previous, or restore the damaged one '
+        'from a copy.'
+      )
+    for line in broken.values():
+      self._say(f'Skipped: {line}')
+    self._set_aside(list(broken))
     return found
+
+  def _damage(self, step: int, error: Exception) -> str:
+    """Says what is damaged: the step, the file and how it was found."""
+    said = str(error)
+    reason = (said.splitlines() or [''])[0]
+    folder = self._folder / str(step)
+    named = [
+      path
+      for path in sorted(folder.rglob('*'))
+      if str(path) in said or _is_broken_json(path)
+    ]
+    file = max(named, key=lambda path: len(str(path)), default=folder)
+    return (
+      f'The checkpoint of step {step} is damaged: {file} '
+      f'({type(error).__name__}: {reason[:160]}).'
+    )
 
   def _restore_step(
     self, step: int, abstract: state_lib.TrainState
@@ -187,24 +271,60 @@ class Checkpoints:
     self._manager = self._open()
 
   def wait(self) -> None:
-    """Waits until what was saved is on disk."""
-    self._manager.wait_until_finished()
+    """Waits until what was saved is on disk.
+
+    Raises:
+      errors.InputError: if it cannot be written.
+    """
+    with self._writing():
+      self._manager.wait_until_finished()
 
   def close(self) -> None:
     """Waits for what is being saved and closes the folder."""
-    self._manager.wait_until_finished()
-    self._manager.close()
+    try:
+      self.wait()
+    finally:
+      with self._writing():
+        self._manager.close()
+
+
+def _is_broken_json(path: Path) -> bool:
+  """Whether a file of orbax that should hold JSON does not."""
+  names = ('_METADATA', '_sharding', '_CHECKPOINT_METADATA', 'metadata')
+  if path.name not in names or not path.is_file():
+    return False
+  try:
+    json.loads(path.read_bytes())
+  except ValueError:
+    return True
+  return False
 
 
 def _digest(state: state_lib.TrainState) -> str:
   """Checksum of every array of a state, with its place, shape and dtype."""
   digest = hashlib.sha256()
   for path, leaf in jax.tree_util.tree_leaves_with_path(state):
-    array = np.ascontiguousarray(jax.device_get(leaf))
+    array = np.ascontiguousarray(to_host(leaf))
     name = f'{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n'
     digest.update(name.encode())
     digest.update(array.tobytes())
   return digest.hexdigest()
+
+
+def to_host(leaf: Any) -> np.ndarray:
+  """Copies an array of a state to this host.
+
+  Args:
+    leaf: an array on the devices of all processes, whole on each or split.
+
+  Returns:
+    All of it; where it is split over processes, all of them must ask.
+  """
+  if not isinstance(leaf, jax.Array) or leaf.is_fully_addressable:
+    return np.asarray(jax.device_get(leaf))
+  if leaf.is_fully_replicated:
+    return np.asarray(leaf.addressable_data(0))
+  return np.asarray(multihost_utils.process_allgather(leaf, tiled=True))
 
 
 def check_same_run(folder: Path, config: Mapping[str, Any]) -> None:
@@ -242,6 +362,8 @@ def _differences(
     if f'{prefix}{name}' in FREE_FIELDS:
       continue
     before, after = old.get(name), new.get(name)
+    if name not in old:
+      before = _LATER_FIELDS.get(f'{prefix}{name}')
     if isinstance(before, Mapping) and isinstance(after, Mapping):
       lines += _differences(before, after, f'{prefix}{name}.')
     elif before != after:

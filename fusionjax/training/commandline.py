@@ -3,6 +3,7 @@
 import difflib
 import sys
 from pathlib import Path
+from typing import Any
 
 from fusionjax import errors
 
@@ -51,6 +52,40 @@ def default_workdir(config_file: str) -> Path:
   """
   path, _, variant = config_file.partition('.py')
   return Path('runs') / (Path(path).name + variant.replace(':', '_'))
+
+
+def define_processes(flags: Any) -> None:
+  """Defines the flags that make several processes one training.
+
+  Args:
+    flags: the module `absl.flags`.
+  """
+  flags.DEFINE_bool(
+    'distributed',
+    False,
+    'Whether several processes take part that JAX can find by itself, as on '
+    'TPU pods and under Slurm.',
+  )
+  flags.DEFINE_string('coordinator', '', 'HOST:PORT of process 0.')
+  flags.DEFINE_integer('num_processes', None, 'How many processes there are.')
+  flags.DEFINE_integer('process_id', None, 'Which of them this is, from 0.')
+  flags.DEFINE_integer(
+    'heartbeat',
+    60,
+    'Seconds without a sign of life after which a process counts as lost.',
+    lower_bound=1,
+  )
+
+
+def processes(values: Any) -> dict[str, Any]:
+  """Options of `distributed.connect` from parsed flags."""
+  return {
+    'coordinator': values.coordinator,
+    'num_processes': values.num_processes,
+    'process_id': values.process_id,
+    'detect': values.distributed,
+    'heartbeat': values.heartbeat,
+  }
 
 
 def report(error: BaseException, *, code: int) -> int:

@@ -51,14 +51,26 @@ def default_config(method: str, task: str) -> ml_collections.ConfigDict:
       'samples': 4,
     }
   )
-  # The newest `keep` stay, and the one with the highest score `best`.
+  # The newest `keep` stay, and the one with the highest score `best`. Where
+  # the newest is damaged: 'error', or go on from the 'previous' one.
   config.checkpoint = ml_collections.ConfigDict(
-    {'every': 200, 'keep': 2, 'best': 'qabf'}
+    {'every': 200, 'keep': 2, 'best': 'qabf', 'damaged': 'error'}
   )
   # Steps between two lines of progress.
   config.log = ml_collections.ConfigDict({'every': 20})
+  # In how many parts a batch is computed, to save memory; see
+  # `training/compute.py`.
+  config.accumulation = 1
+  # 'bfloat16' computes the network in it; parameters stay float32.
+  config.dtype = 'float32'
+  # Whether the backward pass computes layers again instead of keeping them.
+  config.remat = False
   # Devices along the batch (-1: as many as fit), and along picture rows.
-  config.mesh = ml_collections.ConfigDict({'data': -1, 'space': 1})
+  # Arrays of the state of at least so many bytes are split over the devices
+  # along the batch (0: none is).
+  config.mesh = ml_collections.ConfigDict(
+    {'data': -1, 'space': 1, 'shard_parameters': 0}
+  )
   return config
 
 

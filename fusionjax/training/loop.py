@@ -3,44 +3,59 @@
 import contextlib
 import itertools
 import math
-import os
+import secrets
 import signal
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import ml_collections
 
 from fusionjax import errors
 from fusionjax.data import pipeline
+from fusionjax.methods import base
 from fusionjax.training import checkpoints as checkpoints_lib
-from fusionjax.training import health, outputs, progress, signals
+from fusionjax.training import (
+  distributed,
+  health,
+  outputs,
+  profiling,
+  progress,
+  provenance,
+  signals,
+  summary,
+)
 from fusionjax.training import mesh as mesh_lib
 from fusionjax.training import run as run_lib
+from fusionjax.training import step as step_lib
 
 
 def train(
-  config: ml_collections.ConfigDict, workdir: Path | str, *, command: str = ''
+  config: ml_collections.ConfigDict,
+  workdir: Path | str,
+  *,
+  command: str = '',
+  profile: tuple[int, int] | None = None,
 ) -> None:
   """Trains as a config says, or goes on where a run was stopped.
 
-  Writes checkpoints, `weights.safetensors`, `scores.csv`, `samples.png` and a
-  TensorBoard log. SIGTERM and SIGINT save and stop.
+  Writes checkpoints, `weights.safetensors`, `scores.csv`, `samples.png`,
+  `log.jsonl` and a TensorBoard log. SIGTERM and SIGINT save and stop; after
+  SIGTERM that is all: whoever preempts gets an exit code of 0.
 
   Args:
     config: a training config; see `configs/`.
     workdir: the folder of the run.
     command: how this training was started, for the metadata of the weights.
+    profile: the first and the last step to profile, counted from 1.
 
   Raises:
-    errors.InputError: if the config, the data or the folder do not fit.
+    errors.InputError: if the config, the data or the folder do not fit, or do
+      not any more.
     health.TrainingError: if a metric is NaN or infinite.
     KeyboardInterrupt: after SIGINT, when all is saved.
-    SystemExit: with 143 after SIGTERM, when all is saved; schedulers would
-      take 0 for the end of the training.
   """
   console = progress.Console(quiet=jax.process_index() > 0)
   workdir = Path(workdir)
@@ -55,17 +70,23 @@ def train(
         workdir / 'checkpoints',
         keep=run.config['checkpoint']['keep'],
         best=run.config['checkpoint']['best'],
+        damaged=run.config['checkpoint']['damaged'],
         say=console.say,
       )
     ) as checkpoints,
     contextlib.closing(console),
   ):
-    training = Training(run, workdir, checkpoints, console, command)
-    stopped = training.go(stop)
+    try:
+      training = Training(run, workdir, checkpoints, console, command)
+      stopped = training.go(stop, profile=profile)
+    except jax.errors.JaxRuntimeError as error:
+      distributed.stop_alone(error)
+    except errors.InputError as error:
+      # Perhaps this process alone: to close would wait for the others.
+      distributed.leave_with(error)
+      raise
   if stopped == signal.SIGINT:
     raise KeyboardInterrupt
-  if stopped:
-    sys.exit(128 + stopped)
 
 
 def make_folder(workdir: Path) -> None:
@@ -81,10 +102,16 @@ def make_folder(workdir: Path) -> None:
       f'The folder {workdir} cannot be made: {error.strerror}. Give another '
       '--workdir.'
     ) from error
-  if not os.access(workdir, os.W_OK):
+  # To ask for the rights is not enough: the file system may be read-only.
+  probe = workdir / f'.{secrets.token_hex(4)}.part'
+  try:
+    probe.touch()
+    probe.unlink()
+  except OSError as error:
     raise errors.InputError(
-      f'The folder {workdir} cannot be written. Give another --workdir.'
-    )
+      f'The folder {workdir} cannot be written: {error.strerror}. Give another '
+      '--workdir.'
+    ) from error
 
 
 def _introduce(run: run_lib.Run, console: progress.Console) -> None:
@@ -96,13 +123,18 @@ def _introduce(run: run_lib.Run, console: progress.Console) -> None:
       ' source.'
     )
   console.say(run.source.describe())
-  used, there = run.mesh.devices.size, jax.device_count()
-  kind = jax.devices()[0].platform
-  which = f'{used} of {there}' if used < there else f'{used}'
   console.say(
     f'{run.method.title}, task {run.task}: {run.steps} steps of batch '
-    f'{run.batch_size} on {which} {kind} device{"s" if there > 1 else ""}.'
+    f'{run.batch_size} on {summary.describe_devices(run.mesh)}.'
   )
+  console.say(f'{summary.describe_state(run.abstract_state())}.')
+  parts = run.compute.accumulation
+  if parts > 1:
+    some = 'batch_stats' in base.abstract_variables(
+      run.method, run.module, run.task
+    )
+    own = '; its batch norms see a part at a time' if some else ''
+    console.say(f'The network is computed in {parts} parts of the batch{own}.')
 
 
 class Training:
@@ -125,20 +157,30 @@ class Training:
     self.state, facts = restored or (run.create_state(), {})
     self.step = int(self.state.step)
     self._seconds = float(facts.get('seconds', 0.0))
+    self._facts = provenance.describe(run)
     self._outputs = outputs.Outputs(
       run, workdir, say=console.say, command=command, start_step=self.step
     )
-    # Metrics on the devices since the last fetch, and fetched since the log.
-    self._pending: list[Mapping[str, jax.Array]] = []
+    # Metrics and samples of the steps since the last fetch, on the devices;
+    # and metrics fetched since the log.
+    self._pending: list[tuple[Mapping[str, jax.Array], Any]] = []
     self._window: list[dict[str, float]] = []
+    for line in provenance.differences(facts, self._facts):
+      console.say(line)
     if restored and self.step < run.steps:
       console.say(f'Continuing after step {self.step} of {run.steps}.')
 
-  def go(self, stop: signals.StopSignals) -> int | None:
+  def go(
+    self,
+    stop: signals.StopSignals,
+    *,
+    profile: tuple[int, int] | None = None,
+  ) -> int | None:
     """Trains until the last step or a signal.
 
     Args:
       stop: the signals to listen to.
+      profile: the first and the last step to profile.
 
     Returns:
       The signal that stopped the training, or None at its end.
@@ -151,7 +193,11 @@ class Training:
         'another training, give another --workdir.'
       )
       return None
-    received = self._train(stop) if self.step < steps else None
+    self._profile = profiling.Profile(self._outputs.workdir, profile)
+    received = self._catch_up(stop)
+    if not received and self.step < steps:
+      received = self._train(stop)
+    self._profile.close()
     if received:
       self._console.say(
         f'{signal.Signals(received).name}: saved step {self.step} of {steps} '
@@ -159,6 +205,18 @@ class Training:
       )
       return received
     self._outputs.finish(self.step, self.state, seconds=self._elapsed())
+    return None
+
+  def _catch_up(self, stop: signals.StopSignals) -> int | None:
+    """Scores the first step, or one that was stopped while it was scored."""
+    if self.step == 0:
+      self._outputs.keep_initial(self.state)
+    due = self.step in (0, self._run.steps) or self._due('eval')
+    if due and self._outputs.owes_scores(self.step):
+      self._outputs.validate(self.step, self.state, interrupted=stop.pending)
+      if stop.pending():
+        self._save(wait=True)
+        return stop.received(self.step)
     return None
 
   def _elapsed(self) -> float:
@@ -182,27 +240,50 @@ class Training:
   def _train(self, stop: signals.StopSignals) -> int | None:
     """Runs the steps that are left, with what is due between them."""
     batches = self._batches()
-    if self.step == 0:
-      self._outputs.keep_initial(self.state)
-      self._outputs.validate(0, self.state)
-    step_function = self._run.make_step()
+    step_function: step_lib.Step | None = None
     line: progress.Progress | None = None
-    begun = time.monotonic()
-    for batch in batches:
-      self.state, metrics = step_function(self.state, batch)
+    while self.step < self._run.steps:
+      batch = self._next(batches)
+      if step_function is None:
+        step_function = self._compile(batch)
+      with self._profile.step(self.step + 1):
+        self.state, metrics = step_function(self.state, batch)
+        self._profile.wait_for(metrics)
       self.step += 1
-      self._pending.append(metrics)
+      self._pending.append((metrics, batch['index']))
       if line is None:
         jax.block_until_ready(metrics)
-        self._console.say(
-          f'Compiled and ran the first step in {time.monotonic() - begun:.1f}'
-          ' s.'
-        )
         line = self._start_line()
       received = self._between_steps(line, stop)
       if received:
         return received
     return None
+
+  def _next(self, batches: Iterator[dict[str, Any]]) -> dict[str, Any]:
+    """The next batch; where there is none any more, what was done is saved."""
+    try:
+      return next(batches)
+    except errors.InputError:
+      # To save takes all processes, and perhaps only this one has no data.
+      if not distributed.several() and self.step:
+        self._fetch()
+        self._save(wait=True)
+        self._console.say(
+          f'The data failed: saved step {self.step} of {self._run.steps}.'
+        )
+      raise
+
+  def _compile(self, batch: Mapping[str, Any]) -> step_lib.Step:
+    """Compiles the step, for these shapes once and for all."""
+    begun = time.monotonic()
+    function: Any = self._run.make_step()
+    compiled = function.lower(self.state, batch).compile()
+    took = summary.describe_time(time.monotonic() - begun)
+    costs = summary.describe_costs(
+      summary.costs(compiled), devices=self._run.mesh.devices.size
+    )
+    self._console.say(f'Compiled the step in {took}: {costs}.')
+    return cast(step_lib.Step, compiled)
 
   def _between_steps(
     self, line: progress.Progress, stop: signals.StopSignals
@@ -210,7 +291,7 @@ class Training:
     """Logs, validates and saves where it is due; returns a signal to stop."""
     last = self.step == self._run.steps
     logs = last or self._due('log')
-    received = stop.received(agree=logs)
+    received = stop.received(self.step, agree=logs)
     if logs:
       self._log(line)
     validates = last or self._due('eval')
@@ -219,10 +300,14 @@ class Training:
       # Never score, keep or ship numbers that are no numbers.
       self._fetch()
       if validates:
-        self._outputs.validate(self.step, self.state)
+        self._outputs.validate(self.step, self.state, interrupted=stop.pending)
+        if stop.pending():
+          received = stop.received(self.step)
       self._save(wait=bool(last or received))
       line.resume()
-    return None if last else received
+    # At the last step only what is owed is left to do.
+    done = last and not self._outputs.owes_scores(self.step)
+    return None if done else received
 
   def _start_line(self) -> progress.Progress:
     return progress.Progress(
@@ -239,10 +324,15 @@ class Training:
   def _fetch(self) -> None:
     """Fetches and checks the metrics of the steps since the last time."""
     first = self.step - len(self._pending) + 1
-    fetched = jax.device_get(self._pending)
-    self._pending = []
-    values = [_ordered(entry) for entry in fetched]
-    health.check_finite(values, first_step=first)
+    pending, self._pending = self._pending, []
+    values = [_ordered(jax.device_get(metrics)) for metrics, _ in pending]
+    health.check_finite(
+      values,
+      first_step=first,
+      batch_of=lambda offset: provenance.name_samples(
+        self._run.source, pending[offset][1]
+      ),
+    )
     self._window += values
 
   def _log(self, line: progress.Progress) -> None:
@@ -253,13 +343,15 @@ class Training:
       for name in self._window[0]
     }
     self._window = []
-    rate = line.update(self.step, means)
+    memory = summary.device_memory()
+    rate = line.update(self.step, means, memory=summary.size(memory))
     self._outputs.write_scalars(
       self.step,
       {
         **{f'train/{name}': value for name, value in means.items()},
         'train/learning_rate': float(self._run.schedule(self.step - 1)),
         'train/images_per_second': rate,
+        'train/memory': float(memory),
       },
     )
 
@@ -268,7 +360,7 @@ class Training:
     seconds = self._elapsed()
     self._checkpoints.save(
       self.state,
-      facts={'seconds': seconds},
+      facts={**self._facts, 'seconds': seconds},
       scores=self._outputs.scores_at(self.step),
     )
     self._outputs.write_weights(self.step, self.state, seconds=seconds)

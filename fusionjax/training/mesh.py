@@ -1,8 +1,9 @@
 """One mesh for every machine: axes ('data', 'space') over the devices.
 
 The batch is split over 'data'; the rows of its pictures over 'space'.
-Parameters are replicated. XLA inserts what the devices must exchange, so the
-same step runs on one CPU and on many hosts.
+Parameters are replicated, or the large ones split over 'data'. XLA inserts
+what the devices must exchange, so the same step runs on one CPU and on many
+hosts.
 """
 
 import collections
@@ -89,6 +90,27 @@ def _data_axis_of_hosts(
 def replicated(mesh: Mesh) -> NamedSharding:
   """Sharding of what every device holds whole, such as parameters."""
   return NamedSharding(mesh, PartitionSpec())
+
+
+def state_sharding(
+  mesh: Mesh, leaf: jax.ShapeDtypeStruct, *, at_least: int = 0
+) -> NamedSharding:
+  """Sharding of one array of the training state.
+
+  Args:
+    mesh: the mesh of the training.
+    leaf: shape and dtype of the array.
+    at_least: arrays of so many bytes and more are split; 0 splits none.
+
+  Returns:
+    Replicated; or the longest axis that divides evenly over 'data'.
+  """
+  size, count = leaf.size * leaf.dtype.itemsize, mesh.shape['data']
+  axes = [n for n, side in enumerate(leaf.shape) if side and side % count == 0]
+  if not at_least or size < at_least or not axes or count == 1:
+    return replicated(mesh)
+  axis = max(axes, key=lambda n: leaf.shape[n])
+  return NamedSharding(mesh, PartitionSpec(*([None] * axis), 'data'))
 
 
 def batch_sharding(mesh: Mesh, shape: tuple[int, ...]) -> NamedSharding:

@@ -1,8 +1,9 @@
 """What a training leaves in its folder, written by the first host alone."""
 
+import contextlib
 import datetime
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from fusionjax import errors
 from fusionjax.methods import registry
 from fusionjax.pretrained import weights
 from fusionjax.training import (
+  journal,
   judges,
   progress,
   samples,
@@ -26,6 +29,11 @@ from fusionjax.training import state as state_lib
 WEIGHTS = 'weights.safetensors'
 SCORES = 'scores.csv'
 SAMPLES = 'samples.png'
+JOURNAL = 'log.jsonl'
+
+
+def _never() -> bool:
+  return False
 
 
 class Outputs:
@@ -64,8 +72,10 @@ class Outputs:
     self._table = scores.ScoreTable(workdir / SCORES, metrics=self._metrics)
     self._table.forget_after(start_step)
     self._latest: tuple[int, dict[str, float]] = (-1, {})
-    self._log = None
+    self._log: scalars.ScalarLog | None = None
+    self._journal: journal.Journal | None = None
     if self._first and start_step < run.steps:
+      self._journal = journal.Journal(workdir / JOURNAL, start_step=start_step)
       self._log = scalars.ScalarLog(
         workdir / 'tensorboard', start_step=start_step
       )
@@ -84,51 +94,99 @@ class Outputs:
     return all((self.workdir / name).exists() for name in names)
 
   def write_scalars(self, step: int, values: Mapping[str, float]) -> None:
-    """Writes scalars for TensorBoard.
+    """Writes scalars to TensorBoard's log and to the one of JSON lines.
 
     Args:
       step: the step.
       values: values by tag.
+
+    Raises:
+      errors.InputError: if they cannot be written.
     """
-    if self._log:
-      self._log.write(step, values)
+    if self._log and self._journal:
+      with errors_of_writing(self.workdir):
+        self._log.write(step, values)
+        self._journal.write(step, values)
 
   def scores_at(self, step: int) -> dict[str, float] | None:
     """The mean scores of a step, if it was validated."""
     return self._latest[1] if self._latest[0] == step else None
 
-  def validate(self, step: int, state: state_lib.TrainState) -> None:
+  def owes_scores(self, step: int) -> bool:
+    """Whether the scores of a step are missing, as the first host sees it."""
+    if not len(self._heldout):
+      return False
+    missing = self._table.means(step) is None
+    return bool(_from_first_host(np.array(missing)))
+
+  def validate(
+    self,
+    step: int,
+    state: state_lib.TrainState,
+    *,
+    interrupted: Callable[[], bool] = _never,
+  ) -> None:
     """Scores the held-out scenes and notes the scores.
 
     Args:
       step: the step.
       state: its state.
+      interrupted: asked after each scene, whether to leave off; then nothing
+        is noted, and the scores are owed.
     """
     if not len(self._heldout):
       return
-    means = np.zeros(len(self._metrics))
+    # All hosts: a state may be split over them.
+    variables = validation.to_host(state.variables_to_keep())
+    means = np.zeros(len(self._metrics) + 1)
     if self._first:
       found = validation.score_scenes(
         self._fuse,
-        validation.to_host(state.variables_to_keep()),
-        validation.first_scenes(
-          self._heldout, self._run.config['eval']['scenes']
-        ),
+        variables,
+        self._scenes(interrupted),
         metrics=self._metrics,
         toolbox=self._toolbox,
       )
+      if not interrupted():
+        self._note(step, found)
+        mean = found[scores.MEAN]
+        means = np.array([1.0, *(mean[name] for name in self._metrics)])
+        self._show(step, variables)
+    # Every host must agree on the best checkpoint.
+    done, *values = _from_first_host(means).tolist()
+    if done:
+      self._latest = (step, dict(zip(self._metrics, values, strict=True)))
+
+  def _scenes(self, interrupted: Callable[[], bool]) -> Iterator[Any]:
+    """The scenes to score, until somebody interrupts."""
+    count = self._run.config['eval']['scenes']
+    for scene in validation.first_scenes(self._heldout, count):
+      if interrupted():
+        return
+      yield scene
+
+  def _note(self, step: int, found: scores.Scores) -> None:
+    """Writes and says the scores of a step."""
+    with errors_of_writing(self.workdir):
       self._table.add(step, found)
-      mean = found[scores.MEAN]
-      means = np.array([mean[name] for name in self._metrics])
-      self.write_scalars(step, {f'eval/{k}': v for k, v in mean.items()})
-      text = validation.format_means(found)
-      scenes = progress.number(len(found) - 1, 'held-out scene')
-      self._say(f'step {step}: {scenes}: {text}')
-    if jax.process_count() > 1:
-      # Every host must agree on the best checkpoint.
-      means = multihost_utils.broadcast_one_to_all(means)
-    named = zip(self._metrics, means.tolist(), strict=True)
-    self._latest = (step, dict(named))
+    self.write_scalars(
+      step, {f'eval/{k}': v for k, v in found[scores.MEAN].items()}
+    )
+    scenes = progress.number(len(found) - 1, 'held-out scene')
+    self._say(f'step {step}: {scenes}: {validation.format_means(found)}')
+
+  def _show(self, step: int, variables: Mapping[str, Any]) -> None:
+    """Puts sources and results of the sample scenes into TensorBoard."""
+    if not self._log:
+      return
+    count = self._run.config['eval']['samples']
+    for scene in validation.first_scenes(self._heldout, count):
+      fused = self._fuse(variables, scene.sources)
+      pictures = self._pictures((*scene.sources, fused))
+      titles = [*self._titles(len(pictures) - 1), 'fused']
+      sheet = samples.sheet([(scene.name, pictures)], columns=titles)
+      with errors_of_writing(self.workdir):
+        self._log.write_image(step, f'scenes/{scene.name}', sheet)
 
   def write_weights(
     self, step: int, state: state_lib.TrainState, *, seconds: float
@@ -140,13 +198,15 @@ class Outputs:
       state: its state.
       seconds: how long the training took up to here.
     """
+    # All hosts: a state may be split over them.
+    variables = validation.to_host(state.variables_to_keep())
     if not self._first:
       return
     config = self._run.config
     mean = self._table.means(step) or {}
     weights.save_weights(
       self.workdir / WEIGHTS,
-      validation.to_host(state.variables_to_keep()),
+      variables,
       method=config['method'],
       task=config['task'],
       options=config['model'],
@@ -177,11 +237,13 @@ class Outputs:
     before = self._initial or validation.to_host(
       self._run.create_state().variables()
     )
+    after = validation.to_host(state.variables_to_keep())
     if self._first:
-      self._write_samples(before, validation.to_host(state.variables_to_keep()))
+      self._write_samples(before, after)
       self._say(f'Done: {self.workdir} holds {WEIGHTS}, {SCORES}, {SAMPLES}.')
-    if self._log:
-      self._log.close()
+    for log in (self._log, self._journal):
+      if log:
+        log.close()
     if jax.process_count() > 1:
       multihost_utils.sync_global_devices('fusionjax training is done')
 
@@ -193,25 +255,58 @@ class Outputs:
     rows = []
     for scene in validation.first_scenes(self._heldout, count):
       fused = [self._fuse(v, scene.sources) for v in (before, after)]
-      every = [
-        judges.to_picture(
-          x, radiance=registry.get_task(self._run.task).radiance
-        )
-        for x in (*scene.sources, *fused)
-      ]
-      rows.append((scene.name, every))
+      rows.append((scene.name, self._pictures((*scene.sources, *fused))))
     if not rows:
       return
     # Scenes may have several numbers of sources; a sheet has one.
     most = max(len(pictures) for _, pictures in rows)
     rows = [row for row in rows if len(row[1]) == most]
-    names = registry.get_task(self._run.task).sources
-    titles = [
-      names[i] if i < len(names) and names[i] != '...' else f'source {i + 1}'
-      for i in range(most - 2)
-    ]
     samples.write_samples(
       self.workdir / SAMPLES,
       rows,
-      columns=[*titles, 'fused before training', 'fused after training'],
+      columns=[
+        *self._titles(most - 2),
+        'fused before training',
+        'fused after training',
+      ],
     )
+
+  def _pictures(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What can be shown of sources and results."""
+    radiance = registry.get_task(self._run.task).radiance
+    return [judges.to_picture(x, radiance=radiance) for x in images]
+
+  def _titles(self, count: int) -> list[str]:
+    """Names of so many sources."""
+    names = registry.get_task(self._run.task).sources
+    return [
+      names[i] if i < len(names) and names[i] != '...' else f'source {i + 1}'
+      for i in range(count)
+    ]
+
+
+@contextlib.contextmanager
+def errors_of_writing(folder: Path) -> Iterator[None]:
+  """Says in one line that a folder cannot be written any more.
+
+  Args:
+    folder: where something is written.
+
+  Raises:
+    errors.InputError: in place of what the system raises.
+  """
+  try:
+    yield
+  except OSError as error:
+    raise errors.InputError(
+      f'{folder} cannot be written: {error.strerror or error}. Make room or '
+      'give back the rights, and start again: the training goes on after its '
+      'last checkpoint.'
+    ) from error
+
+
+def _from_first_host(value: np.ndarray) -> np.ndarray:
+  """What the first of several processes has, on all of them."""
+  if jax.process_count() == 1:
+    return value
+  return np.asarray(multihost_utils.broadcast_one_to_all(value))

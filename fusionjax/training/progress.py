@@ -93,12 +93,15 @@ class Progress:
       self._since += self._clock() - self._paused_at
       self._paused_at = None
 
-  def update(self, step: int, metrics: Mapping[str, float]) -> float:
+  def update(
+    self, step: int, metrics: Mapping[str, float], *, memory: str = ''
+  ) -> float:
     """Shows the line of a step.
 
     Args:
       step: steps done.
       metrics: `loss`, its parts and `gradient_norm`.
+      memory: what the devices hold, as text; empty to say nothing of it.
 
     Returns:
       Images per second since the last line.
@@ -116,6 +119,8 @@ class Progress:
       left = (self._steps - step) / self._rate
       words.append(f'{rate * self._batch_size:.1f} images/s')
       words.append(f'{duration(left)} left')
+    if memory:
+      words.append(memory)
     self._console.show('  '.join(words))
     return rate * self._batch_size
 

@@ -15,7 +15,8 @@ from jax.sharding import Mesh
 from fusionjax import errors
 from fusionjax.data import pipeline, sources
 from fusionjax.methods import base, registry
-from fusionjax.training import judges
+from fusionjax.training import checkpoints, judges
+from fusionjax.training import compute as compute_lib
 from fusionjax.training import mesh as mesh_lib
 from fusionjax.training import optimizer as optimizer_lib
 from fusionjax.training import state as state_lib
@@ -31,6 +32,8 @@ _LEAST = {
   'checkpoint.every': 1,
   'checkpoint.keep': 1,
   'log.every': 1,
+  'accumulation': 1,
+  'mesh.shard_parameters': 0,
 }
 
 
@@ -102,18 +105,26 @@ class Run:
       'mesh': self.mesh,
       'ema': ema,
       'loss_options': self.config['loss'],
+      'shard_parameters': int(self.config['mesh']['shard_parameters']),
     }
 
   def make_step(self) -> step_lib.Step:
     """The compiled training step."""
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, self.abstract_state())
     return step_lib.make_train_step(
       self.method,
-      self.module,
+      self.compute.wrap(self.module, self.mesh),
       self.optimizer,
       task=self.task,
       loss_options=self.config['loss'],
       ema_decay=float(self.config['ema_decay']),
+      shardings=shardings,
     )
+
+  @property
+  def compute(self) -> compute_lib.Compute:
+    """How the network is computed."""
+    return _compute(self.config)
 
 
 def open_run(config: ml_collections.ConfigDict) -> Run:
@@ -133,7 +144,7 @@ def open_run(config: ml_collections.ConfigDict) -> Run:
   check_values(plain)
   method, module = open_module(plain)
   check_loss(plain, method, module)
-  mesh = mesh_lib.make_mesh(plain['data']['batch_size'], **plain['mesh'])
+  mesh = _make_mesh(plain)
   source = sources.open_source(
     plain['data'], task=plain['task'], seed=plain['seed'], split='train'
   )
@@ -157,6 +168,26 @@ def open_run(config: ml_collections.ConfigDict) -> Run:
     schedule=schedule,
     optimizer=optimizer_lib.make_optimizer(plain['optimizer'], schedule),
   )
+
+
+def _compute(config: Mapping[str, Any]) -> compute_lib.Compute:
+  return compute_lib.Compute(
+    accumulation=int(config['accumulation']),
+    dtype=str(config['dtype']),
+    remat=bool(config['remat']),
+  )
+
+
+def _make_mesh(config: Mapping[str, Any]) -> Mesh:
+  """The mesh on which each part of a batch is computed."""
+  batch, parts = config['data']['batch_size'], config['accumulation']
+  if batch % parts:
+    raise errors.InputError(
+      f'accumulation is {parts} and data.batch_size {batch}. Choose a divisor '
+      'of the batch.'
+    )
+  axes = {name: config['mesh'][name] for name in ('data', 'space')}
+  return mesh_lib.make_mesh(batch // parts, **axes)
 
 
 def open_module(
@@ -197,6 +228,12 @@ def check_values(config: Mapping[str, Any]) -> None:
   pipeline.check_options(
     config['data'], task=config['task'], process_count=jax.process_count()
   )
+  _compute(config)
+  damaged = config['checkpoint']['damaged']
+  if damaged not in checkpoints.DAMAGED:
+    raise errors.unknown_name(
+      'checkpoint.damaged', damaged, checkpoints.DAMAGED
+    )
   if not 0 <= config['ema_decay'] < 1:
     raise errors.InputError(
       f'ema_decay is {config["ema_decay"]}. Give a number from 0 (no average) '
@@ -228,13 +265,15 @@ def check_loss(
   """
   task, data = config['task'], config['data']
   batch = _abstract_batch(data, method, module, task)
+  # In its precision, but not in parts: this batch has one sample.
+  computed = dataclasses.replace(_compute(config), accumulation=1).wrap(module)
 
   def loss_of(variables: base.Variables, batch: Mapping[str, Any]) -> Any:
     options = config['loss']
     key = jax.random.key(0)
     own = base.loss_parameters(method, module, key, options)
     variables = {**variables, 'loss': own} if own else variables
-    return method.loss(module, variables, batch, task=task, **options)[0]
+    return method.loss(computed, variables, batch, task=task, **options)[0]
 
   try:
     jax.eval_shape(

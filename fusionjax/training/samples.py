@@ -28,12 +28,28 @@ def write_samples(
     rows: name of a scene and its [h, w, 3] uint8 pictures, one per column.
     columns: titles of the columns.
   """
+  with replacing(path) as temporary:
+    sheet(rows, columns=columns).save(temporary, format='PNG')
+
+
+def sheet(
+  rows: Sequence[tuple[str, Sequence[np.ndarray]]], *, columns: Sequence[str]
+) -> Image.Image:
+  """Makes a sheet of pictures, a row per scene.
+
+  Args:
+    rows: name of a scene and its [h, w, 3] uint8 pictures, one per column.
+    columns: titles of the columns.
+
+  Returns:
+    The sheet.
+  """
   font = ImageFont.load_default(size=13)
   heights = [_row_height(pictures) for _, pictures in rows]
   width = _GAP + len(columns) * (_TILE + _GAP)
   height = _LABEL + sum(_LABEL + h + _GAP for h in heights)
-  sheet = Image.new('RGB', (width, height), _PAPER)
-  draw = ImageDraw.Draw(sheet)
+  paper = Image.new('RGB', (width, height), _PAPER)
+  draw = ImageDraw.Draw(paper)
   lefts = [_GAP + i * (_TILE + _GAP) for i in range(len(columns))]
   for left, title in zip(lefts, columns, strict=True):
     draw.text((left, 4), title, fill=_INK, font=font)
@@ -42,10 +58,9 @@ def write_samples(
     draw.text((_GAP, top + 3), name, fill=_INK, font=font)
     top += _LABEL
     for left, picture in zip(lefts, pictures, strict=True):
-      sheet.paste(_fit(picture), (left, top))
+      paper.paste(_fit(picture), (left, top))
     top += row_height + _GAP
-  with replacing(path) as temporary:
-    sheet.save(temporary, format='PNG')
+  return paper
 
 
 def _row_height(pictures: Sequence[np.ndarray]) -> int:

@@ -1,15 +1,17 @@
-"""Scalars for TensorBoard, written without TensorFlow.
+"""Scalars and pictures for TensorBoard, written without TensorFlow.
 
 `flax.metrics.tensorboard` imports TensorFlow, and tensorboard's own event
 writer does so where it is installed (2 seconds and 750 MB). The format is
 simple: a file of length-prefixed protocol buffers.
 """
 
+import io
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from PIL import Image
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer import record_writer
 
@@ -58,6 +60,28 @@ class ScalarLog:
     ]
     self._write(
       event_pb2.Event(step=step, summary=summary_pb2.Summary(value=values))
+    )
+    self._writer.flush()
+
+  def write_image(self, step: int, tag: str, picture: Image.Image) -> None:
+    """Writes a picture of a step.
+
+    Args:
+      step: the step.
+      tag: its name, such as `scenes/a`.
+      picture: the picture.
+    """
+    data = io.BytesIO()
+    picture.save(data, format='PNG')
+    image = summary_pb2.Summary.Image(
+      height=picture.height,
+      width=picture.width,
+      colorspace=3,
+      encoded_image_string=data.getvalue(),
+    )
+    value = summary_pb2.Summary.Value(tag=tag, image=image)
+    self._write(
+      event_pb2.Event(step=step, summary=summary_pb2.Summary(value=[value]))
     )
     self._writer.flush()
 

@@ -70,6 +70,7 @@ def create_state(
   mesh: Mesh,
   ema: bool = False,
   loss_options: Mapping[str, Any] | None = None,
+  shard_parameters: int = 0,
 ) -> TrainState:
   """Initialises a training state on the devices of a mesh.
 
@@ -82,9 +83,10 @@ def create_state(
     mesh: the mesh of the training.
     ema: whether to keep a moving average of the parameters.
     loss_options: keyword options of the method's loss.
+    shard_parameters: see `mesh.state_sharding`; 0 replicates all.
 
   Returns:
-    The state at step 0, replicated over the mesh.
+    The state at step 0, on the mesh.
   """
   options: dict[str, Any] = {
     'task': task,
@@ -94,7 +96,14 @@ def create_state(
   init = _initializer(method, module, optimizer, **options)
   shardings = jax.tree.map(
     lambda leaf: leaf.sharding,
-    abstract_state(method, module, optimizer, mesh=mesh, **options),
+    abstract_state(
+      method,
+      module,
+      optimizer,
+      mesh=mesh,
+      shard_parameters=shard_parameters,
+      **options,
+    ),
   )
   # It runs once: for a network of many parameters, optimising the program
   # takes many times as long as it gains.
@@ -112,6 +121,7 @@ def abstract_state(
   mesh: Mesh,
   ema: bool = False,
   loss_options: Mapping[str, Any] | None = None,
+  shard_parameters: int = 0,
 ) -> TrainState:
   """Shapes, dtypes and shardings of a training state, with nothing computed.
 
@@ -123,6 +133,7 @@ def abstract_state(
     mesh: the mesh of the training.
     ema: whether there is a moving average of the parameters.
     loss_options: keyword options of the method's loss.
+    shard_parameters: see `mesh.state_sharding`; 0 replicates all.
 
   Returns:
     A state of `jax.ShapeDtypeStruct`.
@@ -131,10 +142,11 @@ def abstract_state(
     method, module, optimizer, task=task, ema=ema, loss_options=loss_options
   )
   shapes = jax.eval_shape(init, jax.random.key(0))
-  sharding = mesh_lib.replicated(mesh)
   return jax.tree.map(
     lambda leaf: jax.ShapeDtypeStruct(
-      leaf.shape, leaf.dtype, sharding=sharding
+      leaf.shape,
+      leaf.dtype,
+      sharding=mesh_lib.state_sharding(mesh, leaf, at_least=shard_parameters),
     ),
     shapes,
   )

@@ -27,6 +27,7 @@ def make_train_step(
   task: str,
   loss_options: Mapping[str, Any],
   ema_decay: float = 0.0,
+  shardings: Any = None,
 ) -> Step:
   """Makes the compiled training step.
 
@@ -38,6 +39,8 @@ def make_train_step(
     loss_options: keyword options of the method's loss.
     ema_decay: decay of the moving average of the parameters, in [0, 1); used
       where the state has one.
+    shardings: a state of the shardings that its arrays keep; left to XLA by
+      default, which keeps what is replicated so.
 
   Returns:
     `state, metrics = step(state, batch)`. The given state is donated: its
@@ -81,7 +84,10 @@ def make_train_step(
       ema=_average(state.ema, params, step=state.step, decay=ema_decay),
     ), metrics
 
-  return jax.jit(step, donate_argnums=0)
+  # Else XLA may choose to split what it gives back in another way, and the
+  # next step would compile anew.
+  out = None if shardings is None else (shardings, None)
+  return jax.jit(step, donate_argnums=0, out_shardings=out)
 
 
 def _average(ema: Any, params: Any, *, step: Array, decay: float) -> Any:

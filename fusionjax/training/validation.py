@@ -10,7 +10,7 @@ import numpy as np
 from fusionjax.data.scenes import Example
 from fusionjax.data.sources import Source
 from fusionjax.methods import base, registry
-from fusionjax.training import judges
+from fusionjax.training import checkpoints, judges
 from fusionjax.training import scores as scores_lib
 
 Fuse = Callable[[Mapping[str, Any], Sequence[np.ndarray]], np.ndarray]
@@ -50,15 +50,15 @@ def make_fuse(method: base.Method, module: nn.Module, *, task: str) -> Fuse:
 
 
 def to_host(variables: Mapping[str, Any]) -> dict[str, Any]:
-  """Copies replicated variables to the host, for use on one device."""
-  return jax.tree.map(
-    lambda leaf: (
-      np.asarray(leaf.addressable_data(0))
-      if isinstance(leaf, jax.Array)
-      else leaf
-    ),
-    dict(variables),
-  )
+  """Copies variables to the host, for use on one device.
+
+  Args:
+    variables: whole on each device, or split: then all processes must ask.
+
+  Returns:
+    The same tree of numpy arrays.
+  """
+  return jax.tree.map(checkpoints.to_host, dict(variables))
 
 
 def first_scenes(source: Source, count: int) -> Iterator[Example]:

