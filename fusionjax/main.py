@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from absl import app, flags, logging
+from absl import app, flags
 from ml_collections import config_flags
 
 from fusionjax import errors
@@ -35,8 +35,7 @@ def parse(argv: Sequence[str]) -> list[str]:
   except (flags.Error, *commandline.CONFIG_ERRORS) as error:
     sys.exit(commandline.report(error, code=2))
   if not FLAGS['verbosity'].present:
-    # Orbax warns of slow disks in the middle of the progress line.
-    logging.set_verbosity(logging.ERROR)
+    commandline.quiet_libraries()
   return rest
 
 

@@ -23,7 +23,6 @@ from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers
 
 from fusionjax import errors
-from fusionjax.pretrained.replacing import replacing
 from fusionjax.training import state as state_lib
 
 # What orbax and its storage raise on a folder that is empty, cut short,
@@ -50,21 +49,8 @@ _REFUSALS = (
   'Input/output error',
   'No such file or directory',
 )
-# Fields that may change between a stop and a resume; all others define which
-# training this is.
-FREE_FIELDS = (
-  'steps',
-  'epochs',
-  'eval',
-  'checkpoint',
-  'log',
-  'mesh',
-  'accumulation',
-  'remat',
-  'data.cache_bytes',
-)
-# Fields that configs did not always have, and what went without saying.
-_LATER_FIELDS = {'dtype': 'float32'}
+# Bytes that a checkpoint takes beside its arrays.
+_ROOM = 300_000
 
 
 class Checkpoints:
@@ -141,6 +127,7 @@ class Checkpoints:
     metrics = None
     if self._best and scores and self._best in scores:
       metrics = {self._best: float(scores[self._best])}
+    self._check_room(state)
     with self._writing():
       self._manager.save(
         step,
@@ -152,6 +139,27 @@ class Checkpoints:
         force=True,
       )
 
+  def _check_room(self, state: state_lib.TrainState) -> None:
+    """Refuses to begin what the disk has no room for."""
+    leaves = jax.tree.leaves(state)
+    need = _ROOM + sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+    free = shutil.disk_usage(self._folder).free
+    if free < need:
+      # Before orbax does: it would leave half a checkpoint, and much text.
+      raise errors.InputError(
+        f'{self._folder}: a checkpoint needs {need / 1e6:.1f} MB and '
+        f'{free / 1e6:.1f} MB are free; {self._last_word()}'
+      )
+
+  def _last_word(self) -> str:
+    """Says what is kept, and how to go on."""
+    sound = [step for step in self._steps() if self._is_whole(step)]
+    last = f'the one of step {sound[-1]} is kept' if sound else 'none is there'
+    return (
+      f'{last}. Make room or give back the rights, and start again: the '
+      'training goes on from there.'
+    )
+
   @contextlib.contextmanager
   def _writing(self) -> Iterator[None]:
     """Says in one line what the system refuses."""
@@ -162,14 +170,9 @@ class Checkpoints:
       known = next((words for words in _REFUSALS if words in said), None)
       if known is None and not isinstance(error, OSError):
         raise
-      sound = [step for step in self._steps() if self._is_whole(step)]
-      last = (
-        f'the one of step {sound[-1]} is kept' if sound else 'there is none'
-      )
       raise errors.InputError(
         f'{self._folder}: a checkpoint cannot be written: '
-        f'{known or said.splitlines()[0][:160]}; {last}. Make room or give '
-        'back the rights, and start again: the training goes on from there.'
+        f'{known or said.splitlines()[0][:160]}; {self._last_word()}'
       ) from error
 
   def _steps(self) -> list[int]:
@@ -325,47 +328,3 @@ def to_host(leaf: Any) -> np.ndarray:
   if leaf.is_fully_replicated:
     return np.asarray(leaf.addressable_data(0))
   return np.asarray(multihost_utils.process_allgather(leaf, tiled=True))
-
-
-def check_same_run(folder: Path, config: Mapping[str, Any]) -> None:
-  """Refuses to go on with a training whose config was another one.
-
-  The first call writes the config to `config.json`; later ones compare.
-
-  Args:
-    folder: the training's folder.
-    config: the config as plain dictionaries.
-
-  Raises:
-    errors.InputError: if a field differs that defines the training.
-  """
-  path = folder / 'config.json'
-  config = json.loads(json.dumps(config))
-  if path.exists() and any((folder / 'checkpoints').glob('[0-9]*')):
-    differing = _differences(json.loads(path.read_text()), config)
-    if differing:
-      raise errors.InputError(
-        f'{folder} holds a training with another config: '
-        f'{"; ".join(differing)}. Give another --workdir, or the same config.'
-      )
-  if jax.process_index() == 0:
-    with replacing(path) as temporary:
-      temporary.write_text(json.dumps(config, indent=2) + '\n')
-
-
-def _differences(
-  old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ''
-) -> list[str]:
-  """Lists the fields that differ as 'name: old -> new'."""
-  lines = []
-  for name in sorted({*old, *new}):
-    if f'{prefix}{name}' in FREE_FIELDS:
-      continue
-    before, after = old.get(name), new.get(name)
-    if name not in old:
-      before = _LATER_FIELDS.get(f'{prefix}{name}')
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-      lines += _differences(before, after, f'{prefix}{name}.')
-    elif before != after:
-      lines.append(f'{prefix}{name}: {before} -> {after}')
-  return lines

@@ -1,9 +1,12 @@
 """What `python -m fusionjax.main` needs beside its flags."""
 
 import difflib
+import logging
 import sys
 from pathlib import Path
 from typing import Any
+
+from absl import logging as absl_logging
 
 from fusionjax import errors
 
@@ -86,6 +89,16 @@ def processes(values: Any) -> dict[str, Any]:
     'detect': values.distributed,
     'heartbeat': values.heartbeat,
   }
+
+
+def quiet_libraries() -> None:
+  """Keeps what libraries log out of the progress line.
+
+  Orbax warns of slow disks, and logs what its threads raise, which the loop
+  raises again and says in one line.
+  """
+  absl_logging.set_verbosity(absl_logging.FATAL)
+  logging.getLogger('asyncio').setLevel(logging.CRITICAL)
 
 
 def report(error: BaseException, *, code: int) -> int:

@@ -24,6 +24,7 @@ from fusionjax.training import (
   profiling,
   progress,
   provenance,
+  same_run,
   signals,
   summary,
 )
@@ -61,7 +62,7 @@ def train(
   workdir = Path(workdir)
   run = run_lib.open_run(config)
   make_folder(workdir)
-  checkpoints_lib.check_same_run(workdir, run.config)
+  same_run.check_same_run(workdir, run.config)
   _introduce(run, console)
   with (
     signals.StopSignals() as stop,

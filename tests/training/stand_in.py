@@ -10,7 +10,6 @@ import types
 from pathlib import Path
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import ml_collections
 
@@ -99,14 +98,12 @@ def make_config(**changes) -> ml_collections.ConfigDict:
 
 def main() -> None:
   """Trains the stand-in; several processes where the environment says so."""
-  from fusionjax.training import loop
+  from fusionjax import errors
+  from fusionjax.training import commandline, distributed, health, loop
 
-  if 'STAND_IN_PROCESSES' in os.environ:
-    jax.distributed.initialize(
-      os.environ['STAND_IN_ADDRESS'],
-      int(os.environ['STAND_IN_PROCESSES']),
-      int(os.environ['STAND_IN_PROCESS']),
-    )
+  commandline.quiet_libraries()
+
+  distributed.connect(heartbeat=int(os.environ.get('STAND_IN_HEARTBEAT', '20')))
   register()
   pairs = [argument.split('=', 1) for argument in sys.argv[2:]]
   changes = {name: ast.literal_eval(value) for name, value in pairs}
@@ -114,6 +111,9 @@ def main() -> None:
     loop.train(make_config(**changes), Path(sys.argv[1]), command='tiny')
   except KeyboardInterrupt:
     sys.exit(130)
+  except (errors.InputError, health.TrainingError) as error:
+    print(f'fusionjax: {error}', file=sys.stderr)
+    sys.exit(distributed.leave(2))
 
 
 if __name__ == '__main__':

@@ -10,6 +10,7 @@ import pytest
 from fusionjax import errors
 from fusionjax.training import checkpoints as checkpoints_lib
 from fusionjax.training import mesh as mesh_lib
+from fusionjax.training import same_run
 from fusionjax.training import state as state_lib
 
 
@@ -182,24 +183,24 @@ def test_no_sound_checkpoint_is_no_fresh_start(saved):
 
 def test_another_config_is_refused_by_field(tmp_path):
   config = {'method': 'a', 'model': {'width': 4, 'deep': True}, 'steps': 3}
-  checkpoints_lib.check_same_run(tmp_path, config)
+  same_run.check_same_run(tmp_path, config)
   assert json.loads((tmp_path / 'config.json').read_text()) == config
   other = {'method': 'b', 'model': {'width': 5, 'deep': True}, 'steps': 9}
   # Nothing was trained yet: the folder is free.
-  checkpoints_lib.check_same_run(tmp_path, other)
-  checkpoints_lib.check_same_run(tmp_path, config)
+  same_run.check_same_run(tmp_path, other)
+  same_run.check_same_run(tmp_path, config)
   (tmp_path / 'checkpoints' / '3').mkdir(parents=True)
   with pytest.raises(errors.InputError) as raised:
-    checkpoints_lib.check_same_run(tmp_path, other)
+    same_run.check_same_run(tmp_path, other)
   message = str(raised.value)
   assert 'method: a -> b; model.width: 4 -> 5' in message
   assert 'deep' not in message
   assert 'steps' not in message
-  checkpoints_lib.check_same_run(tmp_path, {**config, 'steps': 9})
+  same_run.check_same_run(tmp_path, {**config, 'steps': 9})
 
 
 def test_tuples_of_a_config_are_lists_in_json(tmp_path):
   config = {'model': {'sizes': (1, 3)}}
-  checkpoints_lib.check_same_run(tmp_path, config)
+  same_run.check_same_run(tmp_path, config)
   (tmp_path / 'checkpoints' / '3').mkdir(parents=True)
-  checkpoints_lib.check_same_run(tmp_path, config)
+  same_run.check_same_run(tmp_path, config)

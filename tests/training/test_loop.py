@@ -1,10 +1,8 @@
 import csv
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -288,40 +286,3 @@ def test_sigterm_saves_and_a_resume_goes_on(stand_in, tmp_path, capsys):
   loop.train(config, tmp_path)
   said = capsys.readouterr().out
   assert f'Continuing after step {newest} of {newest + 1}' in said
-
-
-def _free_port():
-  with socket.socket() as probe:
-    probe.bind(('localhost', 0))
-    return probe.getsockname()[1]
-
-
-def test_two_hosts_train_as_one(stand_in, tmp_path):
-  address = f'localhost:{_free_port()}'
-  options = ['data__batch_size=4', 'steps=4', 'ema_decay=0.9']
-  processes = [
-    subprocess.Popen(
-      [sys.executable, str(_SCRIPT), str(tmp_path / 'two'), *options],
-      env=_environment(
-        2,
-        STAND_IN_ADDRESS=address,
-        STAND_IN_PROCESSES='2',
-        STAND_IN_PROCESS=str(index),
-      ),
-      stdout=subprocess.PIPE,
-      text=True,
-    )
-    for index in range(2)
-  ]
-  deadline = time.monotonic() + 90
-  outs = [p.communicate(timeout=deadline - time.monotonic()) for p in processes]
-  assert [p.returncode for p in processes] == [0, 0]
-  assert 'step 4/4' in outs[0][0]
-  assert 'step' not in outs[1][0]
-  config = stand_in.make_config(data__batch_size=4, steps=4, ema_decay=0.9)
-  loop.train(config, tmp_path / 'one')
-  # Not the parameters: a bias before a norm has no gradient but rounding,
-  # which Adam turns into steps.
-  one, two = (_losses(tmp_path / name) for name in ('one', 'two'))
-  assert len(one) == 2
-  assert two == pytest.approx(one, rel=1e-5)

@@ -1,0 +1,182 @@
+"""Trainings that are really killed, and what they leave."""
+
+import importlib.util
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+from fusionjax.pretrained import weights
+from fusionjax.training import journal, loop
+
+_PATH = Path(__file__).with_name('kills.py')
+
+
+def _load(path):
+  spec = importlib.util.spec_from_file_location(path.stem, path)
+  module = importlib.util.module_from_spec(spec)
+  sys.modules[path.stem] = module
+  spec.loader.exec_module(module)
+  return module
+
+
+kills = _load(_PATH)
+
+
+@pytest.fixture(scope='module')
+def straight(tmp_path_factory):
+  """A training in one process that nobody disturbs."""
+  workdir = tmp_path_factory.mktemp('straight')
+  process = kills.Process(workdir, **kills.OPTIONS)
+  assert process.end() == 0, process.said()
+  return workdir
+
+
+def _state(workdir):
+  """All arrays of the newest checkpoint, by place."""
+  with ocp.CheckpointManager(
+    workdir / 'checkpoints', item_names=('state', 'facts')
+  ) as manager:
+    step = manager.latest_step()
+    arguments = ocp.args.Composite(state=ocp.args.StandardRestore())
+    tree = manager.restore(step, args=arguments)['state']
+  found = {}
+
+  def walk(value, path):
+    if isinstance(value, dict | list | tuple):
+      items = value.items() if isinstance(value, dict) else enumerate(value)
+      for name, child in items:
+        walk(child, f'{path}/{name}')
+    elif value is not None:
+      found[path] = np.asarray(value)
+
+  walk(tree, str(step))
+  return found
+
+
+def _assert_same(one, two):
+  """Equal to the last bit: state, weights, scores, samples and losses."""
+  first, second = _state(one), _state(two)
+  assert len(first) > 10 and first.keys() == second.keys()
+  for name, value in first.items():
+    np.testing.assert_array_equal(value, second[name], err_msg=name)
+  for name in ('scores.csv', 'samples.png'):
+    assert (one / name).read_bytes() == (two / name).read_bytes()
+  assert _losses(one) == _losses(two)
+  paths = [folder / 'weights.safetensors' for folder in (one, two)]
+  loaded = [weights.load_weights(path) for path in paths]
+  kernels = [w.variables['params']['Conv_0']['kernel'] for w in loaded]
+  np.testing.assert_array_equal(*kernels)
+
+
+def _losses(workdir):
+  """The mean loss of each window, by step."""
+  lines = journal.read(workdir / 'log.jsonl')
+  return {x['step']: x['train/loss'] for x in lines if 'train/loss' in x}
+
+
+def _assert_survives(straight, workdir, number, seed):
+  done = kills.train_with_kills(workdir, number, seed=seed)
+  # Most have hit what they were meant for, each moment at least once.
+  assert {kill.moment for kill in done if kill.hit} == set(kills.MOMENTS), done
+  _assert_same(straight, workdir)
+
+
+def test_five_kills_change_nothing(straight, tmp_path):
+  _assert_survives(straight, tmp_path, 5, seed=1)
+
+
+@pytest.mark.long
+def test_thirty_kills_change_nothing(straight, tmp_path):
+  _assert_survives(straight, tmp_path, 30, seed=2)
+
+
+def _kill_in_turn(workdir, victims):
+  """Kills one of two processes, again and again, and lets both end."""
+  for victim in victims:
+    code, seconds, said = kills.kill_one_of_two(workdir, victim)
+    assert code == 1, said
+    assert seconds < 30
+    assert f'process {1 - victim} of 2 lost contact' in said
+    assert 'continues after its last checkpoint' in said
+  again = kills.start_two(workdir)
+  assert [p.end() for p in again] == [0, 0], again[0].said()
+  assert 'Continuing after step' in again[0].said()
+  # Only the first one speaks.
+  assert 'step' not in again[1].said()
+
+
+def test_one_of_two_is_killed(straight, tmp_path):
+  _kill_in_turn(tmp_path, [1])
+  one, two = _losses(straight), _losses(tmp_path)
+  assert two == pytest.approx(one, rel=1e-5)
+
+
+@pytest.mark.long
+def test_each_of_two_is_killed(tmp_path):
+  whole = kills.start_two(tmp_path / 'whole')
+  assert [p.end() for p in whole] == [0, 0], whole[0].said()
+  _kill_in_turn(tmp_path / 'killed', [0, 1, 0])
+  _assert_same(tmp_path / 'whole', tmp_path / 'killed')
+
+
+@pytest.mark.long
+def test_a_frozen_process_counts_as_lost(tmp_path):
+  both = kills.start_two(tmp_path)
+  assert both[0].wait_until(lambda: both[0].count('step ', 'loss') >= 2)
+  both[1].send(signal.SIGSTOP)
+  begun = time.monotonic()
+  # The runtime itself ends a process whose partner sends no heartbeats.
+  assert both[0].end() != 0
+  assert time.monotonic() - begun < 60
+  assert 'stopped sending heartbeats' in both[0].said()
+  both[1].send(signal.SIGKILL)
+  both[1].end()
+
+
+def test_sigterm_while_compiling_saves_and_ends(tmp_path):
+  options = {**kills.OPTIONS, 'steps': 100_000}
+  process = kills.Process(tmp_path, **options)
+  assert process.wait_until(lambda: process.count('step 0:') > 0)
+  process.send(signal.SIGTERM)
+  assert process.end(60) == 0
+  # The step that was being compiled is done, unless it was not begun.
+  assert re.search(r'SIGTERM: saved step [01] of 100000', process.said())
+
+
+def test_sigterm_while_scoring_saves_and_owes_the_scores(
+  stand_in, tmp_path, capsys
+):
+  options = {
+    **kills.OPTIONS,
+    'steps': 2,
+    'data__scenes': 400,
+    'data__holdout': 0.9,
+    'eval__scenes': 0,
+  }
+  process = kills.Process(tmp_path, **options)
+  assert process.wait_until(lambda: process.count('a device.') > 0)
+  # Restoring, initialising, and then scores of 360 scenes.
+  assert process.wait_until((tmp_path / 'log.jsonl').exists)
+  time.sleep(1)
+  process.send(signal.SIGTERM)
+  assert process.end(60) == 0
+  assert 'SIGTERM: saved step 0 of 2' in process.said()
+  options |= {'eval__scenes': 2, 'mesh__data': 1}
+  loop.train(stand_in.make_config(**options), tmp_path)
+  assert capsys.readouterr().out.count('step 0: 2 held-out scenes') == 1
+
+
+@pytest.mark.long
+def test_sigterm_stops_two_at_one_step(tmp_path):
+  both = kills.start_two(tmp_path, steps=100_000)
+  assert both[0].wait_until(lambda: both[0].count('step ', 'loss') >= 2)
+  # The one that hears it tells the other.
+  both[1].send(signal.SIGTERM)
+  assert [process.end(60) for process in both] == [0, 0]
+  assert 'SIGTERM: saved step' in both[0].said()
