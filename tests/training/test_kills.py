@@ -100,10 +100,14 @@ def _kill_in_turn(workdir, victims):
   """Kills one of two processes, again and again, and lets both end."""
   for victim in victims:
     code, seconds, said = kills.kill_one_of_two(workdir, victim)
-    assert code == 1, said
-    assert seconds < 30
-    assert f'process {1 - victim} of 2 lost contact' in said
-    assert 'continues after its last checkpoint' in said
+    assert seconds < 40
+    if code == 1:
+      assert f'process {1 - victim} of 2 lost contact' in said
+      assert 'continues after its last checkpoint' in said
+    else:
+      # It exchanged no numbers just then: the runtime ended it.
+      assert code == -signal.SIGABRT, said
+      assert 'another task died' in said
   again = kills.start_two(workdir)
   assert [p.end() for p in again] == [0, 0], again[0].said()
   assert 'Continuing after step' in again[0].said()
