@@ -1,0 +1,138 @@
+"""The same losses on one device, on eight, in two processes, in parts.
+
+What is compared is float32: sums over a batch are rounded in another order
+where it lies on other devices, so that nothing but one topology is equal to
+the last bit (test_kills.py). The order of the data is the same to the last
+sample.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_SCRIPT = Path(__file__).with_name('same_numbers.py')
+_CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+_BATCH = 'data.batch_size=8'
+
+
+def _load(name):
+  path = Path(__file__).with_name(f'{name}.py')
+  spec = importlib.util.spec_from_file_location(name, path)
+  module = importlib.util.module_from_spec(spec)
+  sys.modules[name] = module
+  spec.loader.exec_module(module)
+  return module
+
+
+kills = _load('kills')
+same_numbers = _load('same_numbers')
+
+
+def _start(out, config, *changes, devices, steps, place=None):
+  environment = {k: v for k, v in os.environ.items() if k != 'XLA_FLAGS'}
+  if place is not None:
+    index, address = place
+    environment |= {
+      'JAX_PROCESS_ID': str(index),
+      'JAX_NUM_PROCESSES': '2',
+      'JAX_COORDINATOR_ADDRESS': address,
+    }
+  arguments = [str(out), str(devices), str(steps), str(config), *changes]
+  return subprocess.Popen(
+    [sys.executable, str(_SCRIPT), *arguments],
+    env=environment,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    text=True,
+  )
+
+
+def _results(processes, outs):
+  for process in processes:
+    said, _ = process.communicate(timeout=3000)
+    assert process.returncode == 0, said
+  return [next(iter(json.loads(out.read_text()).values())) for out in outs]
+
+
+def _in_two_processes(folder, config, *changes, steps):
+  address = f'localhost:{kills.free_port()}'
+  outs = [folder / f'two{index}.json' for index in range(2)]
+  processes = [
+    _start(
+      outs[index],
+      config,
+      *changes,
+      devices=4,
+      steps=steps,
+      place=(index, address),
+    )
+    for index in range(2)
+  ]
+  return _results(processes, outs)
+
+
+def _assert_two_are_one(two, one):
+  assert [r['devices'] for r in two] == [8, 8]
+  assert two[0]['losses'] == two[1]['losses']
+  assert two[0]['losses'] == pytest.approx(one['losses'], rel=1e-5)
+  # The first process has the first half of every batch.
+  joined = [a + b for a, b in zip(*(r['order'] for r in two), strict=True)]
+  assert joined == one['order']
+
+
+def test_cubes_on_one_device_on_eight_and_in_two_processes(tmp_path):
+  path = f'{_CONFIGS}/msf_csc.py:quick'
+  two = _in_two_processes(tmp_path, path, _BATCH, 'model.features=8', steps=5)
+  changes = {'data.batch_size': 8, 'model.features': 8}
+  one = same_numbers.measure(
+    same_numbers.open_config(path, {**changes, 'mesh.data': 1}), 5
+  )
+  eight = same_numbers.measure(same_numbers.open_config(path, changes), 5)
+  assert (one['devices'], eight['devices']) == (1, 8)
+  assert eight['losses'] == pytest.approx(one['losses'], rel=1e-5)
+  assert eight['order'] == one['order']
+  _assert_two_are_one(two, one)
+
+
+# One config a method; the others differ in their data alone.
+_ALL = {
+  'mef_ffmef': True,
+  'ivf_fmm': True,
+  'mef_mgdn': True,
+  'gdsr_mgdn': True,
+  'hdr_mgdn': True,
+  # Whose batch norms see a part at a time.
+  'ivf_csc': False,
+  'mef_csc': False,
+  'msf_csc': False,
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(('name', 'in_parts'), _ALL.items(), ids=list(_ALL))
+def test_every_method_has_the_same_losses(name, in_parts, tmp_path):
+  path = f'{_CONFIGS}/{name}.py:quick'
+
+  def run(*changes, devices=1):
+    out = tmp_path / 'out.json'
+    process = _start(out, path, _BATCH, *changes, devices=devices, steps=20)
+    return _results([process], [out])[0]
+
+  one = run()
+  eight = run(devices=8)
+  assert eight['devices'] == 8 and eight['order'] == one['order']
+  assert eight['losses'] == pytest.approx(one['losses'], rel=1e-5)
+  two = _in_two_processes(tmp_path, path, _BATCH, steps=20)
+  _assert_two_are_one(two, one)
+  if not in_parts:
+    return
+  # What is left out at random is drawn for each part.
+  still = 'model.drop_path=0.0'
+  whole = run(still) if 'mgdn' in name else one
+  parts = run(still, 'accumulation=2')
+  assert parts['losses'] == pytest.approx(whole['losses'], rel=1e-5)
