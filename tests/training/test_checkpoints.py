@@ -21,15 +21,16 @@ class Saved:
     self.folder = folder
     self.said = []
     self._base = stand_in.__dict__.setdefault('base_state', [])
-    self._parts = (stand_in.METHOD, stand_in.Tiny(norm=True), optax.adam(1e-3))
-    self._options = {'task': 'mef', 'ema': True}
+    module = stand_in.Tiny(norm=True, channels=8)
+    self.parts = (stand_in.METHOD, module, optax.adam(1e-3))
+    self.options = {'task': 'mef', 'ema': True}
 
   def state(self, step):
     """A state that differs by step; compiled once."""
     if not self._base:
       mesh = mesh_lib.make_mesh(8)
       self._base.append(
-        state_lib.create_state(*self._parts, seed=0, mesh=mesh, **self._options)
+        state_lib.create_state(*self.parts, seed=0, mesh=mesh, **self.options)
       )
     return jax.tree.map(
       lambda leaf: leaf + jnp.asarray(step, leaf.dtype), self._base[0]
@@ -53,9 +54,7 @@ class Saved:
   def restore(self, *, batch=8, damaged='previous'):
     opened = self.open(damaged=damaged)
     mesh = mesh_lib.make_mesh(batch)
-    abstract = state_lib.abstract_state(
-      *self._parts, mesh=mesh, **self._options
-    )
+    abstract = state_lib.abstract_state(*self.parts, mesh=mesh, **self.options)
     found = opened.restore(abstract)
     opened.close()
     return found
@@ -89,6 +88,35 @@ def test_newest_comes_back_on_any_mesh(saved, batch):
   leaf = found[0].params['Conv_0']['kernel']
   assert len(leaf.sharding.device_set) == batch
   assert saved.said == []
+
+
+def test_split_arrays_come_back_whole_and_the_other_way(saved):
+  saved.save(1)
+  mesh = mesh_lib.make_mesh(8)
+  options = {**saved.options, 'mesh': mesh}
+  split = state_lib.abstract_state(*saved.parts, **options, shard_parameters=1)
+  opened = saved.open()
+  state, facts = opened.restore(split)
+  opened.close()
+  split_ones = [
+    leaf
+    for leaf in jax.tree.leaves(state)
+    if not leaf.sharding.is_fully_replicated
+  ]
+  assert split_ones
+  _assert_is(saved, (state, facts), 1)
+  # Saved as it lies there, and restored on one device.
+  opened = saved.open()
+  opened.save(
+    jax.tree.map(
+      lambda leaf, place: jax.device_put(leaf, place.sharding),
+      saved.state(2),
+      split,
+    ),
+    facts={'seconds': 1.0},
+  )
+  opened.close()
+  _assert_is(saved, saved.restore(batch=1), 2)
 
 
 def test_newest_and_best_are_kept(saved):
@@ -170,6 +198,20 @@ def test_values_that_changed_are_found_by_our_checksum(saved, monkeypatch):
   monkeypatch.undo()
   _assert_is(saved, saved.restore(), 1)
   assert 'checksum' in saved.said[0]
+
+
+def test_damage_names_step_and_file_and_offers_the_one_before(saved):
+  saved.save(1, 2)
+  broken = saved.folder / '2' / 'state' / '_METADATA'
+  broken.write_bytes(broken.read_bytes()[:30])
+  with pytest.raises(errors.InputError) as raised:
+    saved.restore(damaged='error')
+  said = str(raised.value)
+  assert f'step 2 is damaged: {broken}' in said
+  assert 'sound one is of step 1' in said
+  assert 'checkpoint.damaged=previous' in said and '\n' not in said
+  # All is as it was.
+  assert saved.steps() == [1, 2]
 
 
 def test_no_sound_checkpoint_is_no_fresh_start(saved):

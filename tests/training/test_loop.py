@@ -1,5 +1,9 @@
 import csv
+import dataclasses
+import io
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,9 +14,11 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing import event_accumulator
 
+import fusionjax
 from fusionjax import errors
+from fusionjax.methods import registry
 from fusionjax.pretrained import weights
-from fusionjax.training import evaluate, health, loop, signals
+from fusionjax.training import evaluate, health, journal, loop, signals
 
 _SCRIPT = Path(__file__).with_name('stand_in.py')
 
@@ -104,6 +110,58 @@ def test_resume_equals_no_break(stand_in, straight, tmp_path, capsys):
   assert (tmp_path / 'samples.png').read_bytes() == (
     straight / 'samples.png'
   ).read_bytes()
+
+
+def test_every_line_of_the_log_is_json(straight):
+  lines = journal.read(straight / 'log.jsonl')
+  steps = [line['step'] for line in lines if 'train/loss' in line]
+  assert steps == [2, 4, 6]
+  assert lines[1]['train/memory'] > 1e6
+  assert [x['step'] for x in lines if 'eval/en' in x] == [0, 3, 6]
+
+
+def test_pictures_are_in_the_log(straight):
+  log = _log(straight)
+  (tag,) = log.Tags()['images']
+  images = log.Images(tag)
+  assert tag == 'scenes/test-0000'
+  assert [image.step for image in images] == [0, 3, 6]
+  with Image.open(io.BytesIO(images[0].encoded_image_string)) as picture:
+    assert picture.size == (images[0].width, images[0].height)
+
+
+def test_checkpoints_know_where_they_come_from(stand_in, straight):
+  facts = json.loads(
+    (straight / 'checkpoints' / '6' / 'facts' / 'metadata').read_text()
+  )
+  assert facts['method'] == 'tiny' and facts['config']['seed'] == 7
+  assert facts['version'] == fusionjax.__version__
+  assert facts['topology'] == {'processes': 1, 'data': 2, 'space': 1}
+  assert len(facts['fingerprint']) == 16
+
+
+def test_the_step_is_compiled_once_and_profiled(
+  stand_in, tmp_path, monkeypatch, capsys
+):
+  traces = []
+
+  def counted(*args, **options):
+    traces.append(1)
+    return stand_in.loss(*args, **options)
+
+  method = dataclasses.replace(stand_in.METHOD, loss=counted)
+  monkeypatch.setattr(registry, 'get_method', lambda name: method)
+  config = stand_in.make_config(steps=9, mesh__data=1)
+  loop.train(config, tmp_path, profile=(5, 6))
+  # The check of the config, and the step: whatever number of steps.
+  assert len(traces) == 2
+  found = list((tmp_path / 'profile').rglob('*.xplane.pb'))
+  assert len(found) == 1 and found[0].stat().st_size > 1000
+  said = capsys.readouterr().out
+  assert re.search(r'Compiled the step in .*: at least .*FLOP a step', said)
+  assert '45 parameters (180 B); state' in said
+  assert 'mesh data 1 x space 1' in said
+  assert re.search(r'step 8/9 .* left  [\d.]+ [MG]B', said)
 
 
 def test_done_is_said(stand_in, straight, capsys):
