@@ -85,17 +85,15 @@ def _assert_two_are_one(two, one):
   assert joined == one['order']
 
 
-def test_cubes_on_one_device_on_eight_and_in_two_processes(tmp_path):
+def test_cubes_on_one_device_and_in_two_processes_of_four(tmp_path):
   path = f'{_CONFIGS}/msf_csc.py:quick'
-  two = _in_two_processes(tmp_path, path, _BATCH, 'model.features=8', steps=5)
-  changes = {'data.batch_size': 8, 'model.features': 8}
-  one = same_numbers.measure(
-    same_numbers.open_config(path, {**changes, 'mesh.data': 1}), 5
-  )
-  eight = same_numbers.measure(same_numbers.open_config(path, changes), 5)
-  assert (one['devices'], eight['devices']) == (1, 8)
-  assert eight['losses'] == pytest.approx(one['losses'], rel=1e-5)
-  assert eight['order'] == one['order']
+  # With batch norms, whose statistics are of all eight devices.
+  small = {'data.batch_size': 8, 'model.features': 4, 'model.units': 1}
+  changes = [f'{name}={value}' for name, value in small.items()]
+  two = _in_two_processes(tmp_path, path, *changes, steps=5)
+  small['mesh.data'] = 1
+  one = same_numbers.measure(same_numbers.open_config(path, small), 5)
+  assert one['devices'] == 1
   _assert_two_are_one(two, one)
 
 
