@@ -20,6 +20,7 @@ flags.DEFINE_string(
 flags.DEFINE_enum('mode', 'train', ['train', 'evaluate'], 'What to do.')
 flags.DEFINE_string('profile_steps', '', 'Steps to profile, such as 10:15.')
 commandline.define_processes(flags)
+flags.adopt_module_key_flags(commandline)
 
 
 def _config_file() -> str:

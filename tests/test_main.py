@@ -36,6 +36,8 @@ def _run(*arguments, folder):
     ([f'--config={_CONFIG}', '--config.steps=many'], 'steps=many'),
     ([f'--config={_CONFIG}', '--mode=fuse'], 'mode=fuse'),
     ([f'--config={_CONFIG}', '--unknown=1'], 'unknown'),
+    ([f'--config={_CONFIG}', '--profile_steps=9'], 'such as 10:15'),
+    ([f'--config={_CONFIG}', '--num_processes=2'], 'coordinator, process_id'),
     ([f'--config={_CONFIG}', '--config.data.root=nowhere'], 'nowhere'),
     ([f'--config={_CONFIG}', '--mode=evaluate'], 'Train first'),
   ],

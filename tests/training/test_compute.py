@@ -147,6 +147,45 @@ def test_large_arrays_are_split(stand_in, whole):
   assert state.params['Conv_1']['bias'].sharding.is_fully_replicated
 
 
+class _Block(nn.Module):
+  """A layer that keeps several maps for its backward pass."""
+
+  @nn.compact
+  def __call__(self, x):
+    for _ in range(3):
+      x = nn.tanh(nn.Conv(8, (3, 3))(x))
+    return x
+
+
+class _Deep(nn.Module):
+  """Many layers, one after the other."""
+
+  @nn.compact
+  def __call__(self, x):
+    for _ in range(8):
+      x = _Block()(x)
+    return x
+
+
+def test_layers_are_computed_again_going_backward():
+  x = jax.ShapeDtypeStruct((1, 16, 16, 8), jnp.float32)
+  variables = jax.eval_shape(_Deep().init, jax.random.key(0), x)
+
+  def convolutions(how):
+    net = how.wrap(_Deep())
+
+    def loss(variables, x):
+      return jnp.mean(jnp.square(net.apply(variables, x)))
+
+    # As it is handed to XLA, whose CPU compiler finds that it is the same.
+    text = jax.jit(jax.grad(loss)).lower(variables, x).as_text()
+    return text.count('stablehlo.convolution')
+
+  once = convolutions(compute_lib.Compute())
+  # Three in each of eight layers, once more.
+  assert convolutions(compute_lib.Compute(remat=True)) == once + 24
+
+
 class _Noisy(nn.Module):
   """Draws noise: what every part must draw anew."""
 
