@@ -105,21 +105,30 @@ class _Network:
     options: Mapping[str, Any],
   ) -> Any:
     """One call of the network, in its precision."""
+    if self._how.dtype == 'float32':
+      # Or in whatever precision the parameters have.
+      return self._apply(variables, sources, rngs, options)
     dtype = jnp.dtype(self._how.dtype)
     # Running statistics stay as they are: small changes add up in them.
     params = _cast(variables['params'], dtype)
     inner = {**variables, 'params': params}
 
-    def apply(inner: Mapping[str, Any], sources: tuple[Array, ...]) -> Any:
-      keys = None if rngs is None else dict(rngs)
-      return self._module.apply(inner, *sources, rngs=keys, **options)
-
-    if self._how.remat:
-      with nn.intercept_methods(_remat_layers()):
-        out = apply(inner, _cast(sources, dtype))
-    else:
-      out = apply(inner, _cast(sources, dtype))
+    out = self._apply(inner, _cast(sources, dtype), rngs, options)
     return _cast(out, jnp.dtype(jnp.float32))
+
+  def _apply(
+    self,
+    variables: Mapping[str, Any],
+    sources: tuple[Array, ...],
+    rngs: Mapping[str, Array] | None,
+    options: Mapping[str, Any],
+  ) -> Any:
+    """One call of the network, which keeps its layers or does not."""
+    keys = None if rngs is None else dict(rngs)
+    if not self._how.remat:
+      return self._module.apply(variables, *sources, rngs=keys, **options)
+    with nn.intercept_methods(_remat_layers()):
+      return self._module.apply(variables, *sources, rngs=keys, **options)
 
   def _in_parts(
     self,

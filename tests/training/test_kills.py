@@ -184,3 +184,22 @@ def test_sigterm_stops_two_at_one_step(tmp_path):
   both[1].send(signal.SIGTERM)
   assert [process.end(60) for process in both] == [0, 0]
   assert 'SIGTERM: saved step' in both[0].said()
+
+
+@pytest.mark.long
+def test_one_process_goes_on_for_two_and_two_for_one(tmp_path):
+  # The arrays of the state are split over the devices of both.
+  options = {'mesh__shard_parameters': 8, 'model__channels': 4}
+  whole, moved = tmp_path / 'whole', tmp_path / 'moved'
+  alone = kills.Process(whole, **{**kills.OPTIONS, 'model__channels': 4})
+  assert alone.end() == 0, alone.said()
+  for steps in (40, 80, 120):
+    if steps == 80:
+      one = kills.Process(moved, **{**kills.OPTIONS, **options, 'steps': 80})
+      assert one.end() == 0, one.said()
+      assert 'Continuing after step 40 of 80' in one.said()
+    else:
+      both = kills.start_two(moved, steps=steps, **options)
+      assert [p.end() for p in both] == [0, 0], both[0].said()
+  assert 'Continuing after step 80 of 120' in both[0].said()
+  assert _losses(moved) == pytest.approx(_losses(whole), rel=1e-5)
