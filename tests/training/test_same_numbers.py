@@ -1,9 +1,11 @@
 """The same losses on one device, on eight, in two processes, in parts.
 
-What is compared is float32: sums over a batch are rounded in another order
-where it lies on other devices, so that nothing but one topology is equal to
-the last bit (test_kills.py). The order of the data is the same to the last
-sample.
+Sums over a batch are rounded in another order where it lies on other devices,
+so that nothing but one topology is equal to the last bit (test_kills.py). The
+order of the data is the same to the last sample. Where absolute values, masks
+and Adam amplify the rounding of float32 (of FFMEF from 1e-7 in the first step
+to 6e-4 in the twentieth, as far as float32 is from float64), float64 shows
+that the program is the same.
 """
 
 import importlib.util
@@ -76,10 +78,10 @@ def _in_two_processes(folder, config, *changes, steps):
   return _results(processes, outs)
 
 
-def _assert_two_are_one(two, one):
+def _assert_two_are_one(two, one, rel=1e-5):
   assert [r['devices'] for r in two] == [8, 8]
   assert two[0]['losses'] == two[1]['losses']
-  assert two[0]['losses'] == pytest.approx(one['losses'], rel=1e-5)
+  assert two[0]['losses'] == pytest.approx(one['losses'], rel=rel)
   # The first process has the first half of every batch.
   joined = [a + b for a, b in zip(*(r['order'] for r in two), strict=True)]
   assert joined == one['order']
@@ -97,18 +99,20 @@ def test_cubes_on_one_device_and_in_two_processes_of_four(tmp_path):
   _assert_two_are_one(two, one)
 
 
-# One config a method; the others differ in their data alone.
+# One config a method; the others differ in their data alone. Whether parts of
+# a batch give the same: not where batch norms see a part at a time.
 _ALL = {
   'mef_ffmef': True,
   'ivf_fmm': True,
   'mef_mgdn': True,
   'gdsr_mgdn': True,
   'hdr_mgdn': True,
-  # Whose batch norms see a part at a time.
   'ivf_csc': False,
   'mef_csc': False,
   'msf_csc': False,
 }
+# Whose losses of 20 steps agree to 1e-5 in float32 as well.
+_STEADY = ('mef_csc', 'msf_csc')
 
 
 @pytest.mark.long
@@ -116,21 +120,22 @@ _ALL = {
 def test_every_method_has_the_same_losses(name, in_parts, tmp_path):
   path = f'{_CONFIGS}/{name}.py:quick'
 
-  def run(*changes, devices=1):
+  def run(*changes, devices=1, steps=20):
     out = tmp_path / 'out.json'
-    process = _start(out, path, _BATCH, *changes, devices=devices, steps=20)
+    arguments = (_BATCH, *changes)
+    process = _start(out, path, *arguments, devices=devices, steps=steps)
     return _results([process], [out])[0]
 
-  one = run()
-  eight = run(devices=8)
-  assert eight['devices'] == 8 and eight['order'] == one['order']
-  assert eight['losses'] == pytest.approx(one['losses'], rel=1e-5)
-  two = _in_two_processes(tmp_path, path, _BATCH, steps=20)
-  _assert_two_are_one(two, one)
-  if not in_parts:
-    return
-  # What is left out at random is drawn for each part.
-  still = 'model.drop_path=0.0'
-  whole = run(still) if 'mgdn' in name else one
-  parts = run(still, 'accumulation=2')
-  assert parts['losses'] == pytest.approx(whole['losses'], rel=1e-5)
+  one = run('--double')
+  two = _in_two_processes(tmp_path, path, _BATCH, '--double', steps=20)
+  _assert_two_are_one(two, one, rel=1e-9)
+  steps = 20 if name in _STEADY else 3
+  rounded, eight = run(steps=steps), run(devices=8, steps=steps)
+  assert eight['devices'] == 8 and eight['order'] == one['order'][:steps]
+  assert eight['losses'] == pytest.approx(rounded['losses'], rel=1e-5)
+  if in_parts:
+    # What is left out at random is drawn for each part.
+    still = ('--double', 'model.drop_path=0.0')
+    whole = run(*still) if 'mgdn' in name else one
+    parts = run(*still, 'accumulation=2')
+    assert parts['losses'] == pytest.approx(whole['losses'], rel=1e-9)
