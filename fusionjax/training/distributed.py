@@ -56,7 +56,8 @@ def connect(
     'process_id': process_id,
   }
   for name, variable in _VARIABLES.items():
-    if given[name] is None and os.environ.get(variable):
+    # JAX reads those of its clusters itself, which may mean something else.
+    if not detect and given[name] is None and os.environ.get(variable):
       given[name] = os.environ[variable]
   missing = [name for name, value in given.items() if value is None]
   if len(missing) == len(given) and not detect:

@@ -32,7 +32,9 @@ def test_flags_and_variables_together(initialized, monkeypatch):
   assert options['heartbeat_timeout_seconds'] == 7
 
 
-def test_jax_finds_out_by_itself(initialized):
+def test_jax_finds_out_by_itself(initialized, monkeypatch):
+  # Such as a cluster sets it, without the port.
+  monkeypatch.setenv('JAX_COORDINATOR_ADDRESS', 'host')
   distributed.connect(detect=True)
   assert initialized[0][0] == (None, None, None)
 
