@@ -8,6 +8,7 @@ run starts there or came by, and whatever the number of processes.
 import atexit
 import contextlib
 import functools
+import importlib.util
 import os
 import weakref
 from collections.abc import Generator, Iterator, Mapping
@@ -15,13 +16,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from fusionjax.data import wald
+from fusionjax.data import loader_numpy, wald
 from fusionjax.data.crops import DRAWS, Reader
 from fusionjax.data.sources import DEFAULTS, Source
-from fusionjax.errors import InputError
+from fusionjax.errors import InputError, unknown_name
 from fusionjax.methods import registry
 
 Batch = dict[str, Any]
+LOADERS = ('auto', 'tensorflow', 'numpy')
 _T = TypeVar('_T')
 # Iterators in use. TensorFlow's threads call back into Python: at exit they
 # must have ended before the interpreter does, or both wait for ever.
@@ -59,7 +61,9 @@ def train_batches(
       width), `resize` (whether crops have fractions of the sides, and not
       `size`), `flip`, `rotate`, `swap` (reverse the order of the sources of
       half of the samples), `sources`, `repeat` (whether a scene may have
-      fewer), `singles`, `shuffle`; `ratio` and `degrade` of cubes.
+      fewer), `singles`, `shuffle`, `loader` (what makes the batches, which
+      are the same: 'tensorflow', 'numpy', or the first that is installed);
+      `ratio` and `degrade` of cubes.
     task: a key of `registry.TASKS`.
     seed: any integer.
     start_step: number of batches that were used before.
@@ -83,15 +87,18 @@ def train_batches(
       f'Fewer scenes than needed: {source.name} has none to train on.'
     )
   reader = Reader(source, options, task)
-  dataset = _dataset(
-    reader,
-    options,
-    seed=seed,
-    start_step=start_step,
-    process_index=process_index,
-    process_count=process_count,
-  )
-  batches = _batches(reader, dataset)
+  where: dict[str, int] = {
+    'start_step': start_step,
+    'process_index': process_index,
+    'process_count': process_count,
+  }
+  if _loader(options['loader']) == 'numpy':
+    samples = loader_numpy.batches(reader, options, seed=_signed(seed), **where)
+  else:
+    samples = _from_tensorflow(
+      reader, _dataset(reader, options, seed=seed, **where)
+    )
+  batches = _batches(reader, samples)
   if registry.get_task(task).guided:
     batches = _reduced(batches, options)
   _OPEN.add(batches)
@@ -112,6 +119,8 @@ def check_options(
     InputError: if one is out of range.
   """
   options = {**DEFAULTS, **data}
+  if options['loader'] not in LOADERS:
+    raise unknown_name('data.loader', options['loader'], LOADERS)
   batch_size = int(options['batch_size'])
   if batch_size < 1 or batch_size % process_count:
     raise InputError(
@@ -282,20 +291,41 @@ def _signed(seed: int) -> int:
   return (seed + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
-def _batches(reader: Reader, dataset: Any) -> Generator[Batch, None, None]:
+def _loader(name: str) -> str:
+  """The loader of a name; 'auto' is TensorFlow where it is installed."""
+  there = importlib.util.find_spec('tensorflow') is not None
+  if name == 'auto':
+    return 'tensorflow' if there else 'numpy'
+  if name == 'tensorflow' and not there:
+    raise InputError(
+      'data.loader is tensorflow, which is not installed: pip install '
+      'tensorflow-cpu. Or leave it at auto: numpy gives the same batches.'
+    )
+  return name
+
+
+def _from_tensorflow(reader: Reader, dataset: Any) -> Generator:
   tf = tensorflow()
   rows = dataset.as_numpy_iterator()
   while True:
     try:
-      images, index = next(rows)
+      yield next(rows)
     except tf.errors.OpError:
       if reader.error:
         raise reader.error from None
       raise
-    batch: Batch = {'sources': images[: reader.count], 'index': index}
-    if reader.referenced:
-      batch['reference'] = images[-1]
-    yield batch
+
+
+def _batches(
+  reader: Reader, samples: Generator
+) -> Generator[Batch, None, None]:
+  """Names the parts of what a loader yields."""
+  with contextlib.closing(samples):
+    for images, index in samples:
+      batch: Batch = {'sources': images[: reader.count], 'index': index}
+      if reader.referenced:
+        batch['reference'] = images[-1]
+      yield batch
 
 
 def _reduced(

@@ -41,6 +41,7 @@ DEFAULTS: dict[str, Any] = {
   'holdout': 0.1,
   'scenes': 44,
   'shuffle': True,
+  'loader': 'auto',
   'cache_bytes': cache.DEFAULT_BYTES,
 }
 

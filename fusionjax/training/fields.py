@@ -105,6 +105,9 @@ def _data() -> ml_collections.ConfigDict:
   # Length of the synthetic training set.
   data.scenes = 44
   data.shuffle = True
+  # What makes the batches: 'tensorflow', 'numpy', or 'auto', the first that is
+  # installed. They are the same, bit for bit.
+  data.loader = 'auto'
   # For cubes: by how much a sample is reduced to make what is to be fused, and
   # whether its pixels are picked ('nearest') or averaged ('average').
   data.ratio = 2
