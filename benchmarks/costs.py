@@ -223,20 +223,6 @@ def plain_step(run: run_lib.Run) -> step_lib.Step:
   )
 
 
-def spread(tree: Any, mesh: jax.sharding.Mesh, *, batch: bool) -> Any:
-  """Shapes, replicated over a mesh or split over it as a batch is."""
-
-  def shape(leaf: Any) -> jax.ShapeDtypeStruct:
-    sharding = (
-      mesh_lib.batch_sharding(mesh, leaf.shape)
-      if batch
-      else mesh_lib.replicated(mesh)
-    )
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
-
-  return jax.tree.map(shape, tree)
-
-
 _EXCHANGE = re.compile(
   r'= (.*?) (all-reduce|all-gather|reduce-scatter|collective-permute|'
   r'all-to-all)'

@@ -1,15 +1,19 @@
 """Measures what docs/scaling.md is made of, into docs/scaling.json.
 
-The step of every method's recipe is compiled for one TPU v5e and for eight,
-which needs no TPU, only its compiler (`pip install libtpu`, JAX's version of
-it), and for this machine's CPU. Then: python docs/scaling.py
+The step of every method's recipe is compiled for a TPU v5e, which needs no
+TPU, only its compiler (the version of libtpu that `jax[tpu]` names, in an
+environment of its own), and for this machine's CPU; small steps are timed on
+1 to 8 virtual devices. Then: python docs/scaling.py
 
-  python benchmarks/scaling.py [--method NAME ...] [--parts tpu cpu exchange]
+  python benchmarks/scaling.py [--method NAME ...] [--parts tpu cpu virtual]
 """
 
 import argparse
 import dataclasses
+import json
 import os
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -22,8 +26,8 @@ os.environ.setdefault('TPU_WORKER_HOSTNAMES', 'localhost')
 import costs
 import jax
 from jax.experimental import topologies
-from jax.sharding import AxisType
 
+from fusionjax.training import mesh as mesh_lib
 from fusionjax.training import run as run_lib
 
 _TOPOLOGY = 'v5e:2x4'
@@ -38,7 +42,9 @@ def facts(run: run_lib.Run, batch: dict[str, Any], name: str) -> dict[str, Any]:
     'batch': run.batch_size,
     'size': list(run.config['data']['size']),
     'sources': len(batch['sources']),
+    'pictures': len(batch['sources']) + ('reference' in batch),
     'parameters': costs.parameters(state),
+    'norms': len(jax.tree.leaves(state.batch_stats)) // 2,
     'state_bytes': sum(leaf.size * leaf.dtype.itemsize for leaf in leaves),
     'batch_bytes': sum(leaf.nbytes for leaf in jax.tree.leaves(batch)),
   }
@@ -53,26 +59,55 @@ def one_device(
   return dataclasses.asdict(cost)
 
 
-def exchanged(name: str, devices: Any) -> dict[str, Any]:
-  """What eight devices exchange in a step of eight small samples.
-
-  What they exchange depends on the parameters, and not on the pictures.
-  """
-  config = costs.load_config(name)
+def small_run(method: str) -> run_lib.Run:
+  """The recipe with eight small samples a batch."""
+  config = costs.load_config(costs.RECIPES[method])
   with config.unlocked():
     config.data.size = (32, 32) if config.task == 'msf' else (64, 64)
-  run = run_lib.open_run(config)
-  batch = costs.first_batch(run)
-  mesh = jax.make_mesh(
-    (8, 1), ('data', 'space'), axis_types=(AxisType.Auto,) * 2, devices=devices
-  )
-  state, batch = costs.abstract_step(run, batch, samples=8)
-  program = costs.plain_step(run).lower(
-    costs.spread(state, mesh, batch=False),
-    costs.spread(batch, mesh, batch=True),
-  )
-  found = costs.exchanges(program.compile().as_text())
-  return {'count': len(found), 'bytes': sum(size for _, size in found)}
+    config.data.batch_size = 8
+  return run_lib.open_run(config)
+
+
+def on_virtual_devices(method: str, repeats: int = 5) -> dict[str, Any]:
+  """Times a step of eight small samples on the devices that there are.
+
+  Virtual devices share the cores of this machine: what takes longer on more
+  of them is what splitting and exchanging cost.
+  """
+  run = small_run(method)
+  batch = mesh_lib.shard_batch(costs.first_batch(run), mesh=run.mesh)
+  state = run.create_state()
+  program = costs.plain_step(run).lower(state, batch).compile()
+  took = []
+  for turn in range(repeats + 1):
+    begun, used = time.perf_counter(), time.process_time()
+    state, metrics = program(state, batch)
+    jax.block_until_ready(metrics)
+    if turn:
+      used = time.process_time() - used
+      took.append((time.perf_counter() - begun, used))
+  found = costs.exchanges(program.as_text())
+  return {
+    'seconds': min(seconds for seconds, _ in took),
+    'processor': min(used for _, used in took),
+    'exchanges': len(found),
+    'bytes': sum(size for _, size in found),
+  }
+
+
+def virtual(method: str) -> dict[str, Any]:
+  """Steps on 1 to 8 virtual devices, each number in a process of its own."""
+  found = {}
+  for devices in (1, 2, 4, 8):
+    flag = f'--xla_force_host_platform_device_count={devices}'
+    done = subprocess.run(
+      [sys.executable, __file__, '--only', method],
+      env={**os.environ, 'XLA_FLAGS': flag},
+      stdout=subprocess.PIPE,
+      check=True,
+    )
+    found[str(devices)] = json.loads(done.stdout.splitlines()[-1])
+  return found
 
 
 def main() -> None:
@@ -81,10 +116,14 @@ def main() -> None:
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument('--method', nargs='*', default=[*costs.RECIPES])
-  parser.add_argument('--parts', nargs='*', default=['tpu', 'cpu', 'exchange'])
+  parser.add_argument('--parts', nargs='*', default=['tpu', 'cpu', 'virtual'])
+  parser.add_argument('--only', help=argparse.SUPPRESS)
   options = parser.parse_args()
+  if options.only:
+    print(json.dumps(on_virtual_devices(options.only)))
+    return
   devices = None
-  if {'tpu', 'exchange'} & {*options.parts}:
+  if 'tpu' in options.parts:
     topology = topologies.get_topology_desc(
       platform='tpu', topology_name=_TOPOLOGY
     )
@@ -95,9 +134,9 @@ def main() -> None:
       run = run_lib.open_run(costs.load_config(name))
       batch = costs.first_batch(run)
       found = facts(run, batch, name)
-      if part == 'exchange':
-        found['exchange'] = exchanged(name, devices)
-      else:
+      if part == 'virtual':
+        found['virtual'] = virtual(method)
+      elif part != 'facts':
         device = devices[0] if part == 'tpu' and devices else None
         found[part] = one_device(run, batch, device)
       costs.keep(method, found)

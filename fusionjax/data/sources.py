@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionjax.data import (
+  buckets,
   cache,
   depth,
   folder,
@@ -158,10 +159,10 @@ def _roots(root: Any) -> tuple[Path, ...]:
     return ()
   if not isinstance(root, str):
     several = [root] if isinstance(root, Path) else root
-    return tuple(Path(r).expanduser() for r in several)
+    return tuple(buckets.local(r) for r in several)
   if ',' in root and not Path(root).exists():
-    return tuple(Path(r.strip()).expanduser() for r in root.split(','))
-  return (Path(root).expanduser(),)
+    return tuple(buckets.local(r.strip()) for r in root.split(','))
+  return (buckets.local(root),)
 
 
 def _checked_sources(options: Mapping[str, Any], task: str) -> int:

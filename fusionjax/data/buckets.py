@@ -1,0 +1,123 @@
+"""Data in buckets: copied to this machine once, then read as a folder.
+
+A training reads every picture many times and in random order, which buckets
+are slow at; and the layouts are found by looking at all names.
+"""
+
+import concurrent.futures
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from fusionjax.errors import InputError
+
+# Where copies are kept, if not in the user's cache folder.
+VARIABLE = 'FUSIONJAX_DATA'
+SCHEMES = ('gs', 's3', 'az')
+_THREADS = 16
+# Seconds that a process waits for another one that copies the same data.
+_PATIENCE = 4 * 3600
+
+
+def local(root: str | Path) -> Path:
+  """Returns a local path of data, wherever it is.
+
+  Args:
+    root: a path; `file://...`; or a folder or file in a bucket: `gs://...`,
+      `s3://...` or `az://...`, of which what is not yet here is copied.
+
+  Returns:
+    A path of this machine.
+
+  Raises:
+    InputError: if the scheme is unknown, or the bucket cannot be read.
+  """
+  scheme, separator, rest = str(root).partition('://')
+  if not separator:
+    return Path(root).expanduser()
+  if scheme == 'file':
+    return Path(rest)
+  if scheme not in SCHEMES:
+    raise InputError(
+      f'{root} is of no known kind. Give a folder of this machine, or '
+      f'{", ".join(f"{known}://" for known in SCHEMES)}BUCKET/...'
+    )
+  return _mirrored(str(root))
+
+
+def _mirrored(url: str) -> Path:
+  """Copies what is in a bucket, and not yet here, and returns the copy."""
+  import filelock
+
+  url = url.rstrip('/')
+  name = url.rpartition('/')[2]
+  known = hashlib.sha256(url.encode()).hexdigest()[:12]
+  target = _cache() / known / name
+  target.parent.mkdir(parents=True, exist_ok=True)
+  # Several processes of a host: one copies, and the others find it done.
+  with filelock.FileLock(f'{target.parent}.lock', timeout=_PATIENCE):
+    try:
+      source = _open(url)
+      if source.is_dir():
+        _copy_all(source, target)
+      else:
+        _copy(source, target)
+    except Exception as error:
+      # Each kind of bucket has errors of its own, of several packages.
+      reason = (str(error).splitlines() or [type(error).__name__])[0]
+      raise InputError(
+        f'{url} cannot be read: {reason[:200]}. Check its name and your '
+        'access, or copy it to this machine.'
+      ) from error
+  return target
+
+
+def _open(url: str) -> Any:
+  """The place in the bucket, as a path."""
+  from etils import epath
+
+  return epath.Path(url)
+
+
+def _cache() -> Path:
+  given = os.environ.get(VARIABLE)
+  if given:
+    return Path(given).expanduser()
+  import platformdirs
+
+  return Path(platformdirs.user_cache_dir('fusionjax', appauthor=False), 'data')
+
+
+def _copy_all(source: Any, target: Path) -> None:
+  """Makes a folder hold what one in a bucket holds."""
+  files: dict[Path, Any] = {}
+  waiting = [(source, target)]
+  while waiting:
+    folder, here = waiting.pop()
+    for entry in folder.iterdir():
+      if entry.is_dir():
+        waiting.append((entry, here / entry.name))
+      else:
+        files[here / entry.name] = entry
+  if not files:
+    raise FileNotFoundError('there is nothing')
+  with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+    list(pool.map(_copy, files.values(), files.keys()))
+  for path in target.rglob('*'):
+    # Gone from the bucket since.
+    if path.is_file() and path not in files:
+      path.unlink()
+
+
+def _copy(source: Any, target: Path) -> None:
+  """Copies a file, unless one of its size is here."""
+  length = source.stat().length
+  if target.is_file() and target.stat().st_size == length:
+    return
+  target.parent.mkdir(parents=True, exist_ok=True)
+  temporary = target.with_name(f'.{target.name}.part')
+  temporary.write_bytes(source.read_bytes())
+  if temporary.stat().st_size != length:
+    raise OSError(f'{source} was cut short')
+  temporary.replace(target)
