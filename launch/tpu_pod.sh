@@ -3,13 +3,16 @@
 #
 #   launch/tpu_pod.sh NAME --zone=ZONE [options] -- FLAGS OF THE TRAINING
 #   launch/tpu_pod.sh pod1 --zone=us-west4-a --type=v5litepod-16 --spot \
-#     --tries=20 -- --config=configs/mef_ffmef.py --workdir=gs://BUCKET/run1
+#     --tries=20 --setup='sudo mkdir -p /mnt/share && sudo mount
+#     10.0.0.2:/share /mnt/share' -- --config=configs/mef_ffmef.py
+#     --workdir=/mnt/share/run1
 #
 #   --type=TYPE        accelerator type; v5litepod-8
 #   --version=VERSION  runtime; v2-alpha-tpuv5-lite
 #   --project=PROJECT  that of gcloud's settings
 #   --spot             cheaper, and may be taken away at any time
 #   --tries=N          how often a pod that was taken away is made anew; 1
+#   --setup=COMMAND    run on every host before training, such as a mount
 #   --into=DIR         where a workdir on the pod is copied to; .
 #   --keep             leave the pod running at the end (it costs until deleted)
 #   --dry-run          print the commands and run none
@@ -22,7 +25,7 @@ cd "$(dirname "$0")/.."
 . launch/commands.sh
 
 zone='' type=v5litepod-8 version=v2-alpha-tpuv5-lite project='' spot='' tries=1
-into=. keep='' dry='' name=''
+into=. keep='' dry='' name='' setup=''
 while [ $# -gt 0 ]; do
   case $1 in
     --zone=*) zone=${1#*=} ;;
@@ -30,6 +33,7 @@ while [ $# -gt 0 ]; do
     --version=*) version=${1#*=} ;;
     --project=*) project=${1#*=} ;;
     --tries=*) tries=${1#*=} ;;
+    --setup=*) setup=${1#*=} ;;
     --into=*) into=${1#*=} ;;
     --spot) spot=1 ;;
     --keep) keep=1 ;;
@@ -49,11 +53,14 @@ workdir=''
 for flag in "$@"; do
   case $flag in --workdir=*) workdir=${flag#*=} ;; esac
 done
+case $workdir in
+  *://*) usage 'checkpoints are not written to buckets: mount the bucket or a share by --setup, and give --workdir=/mnt/...' ;;
+esac
 # More than 8 chips (of v2 to v4 and v5p: cores) are several hosts.
 if [ "${type##*-}" -gt 8 ]; then
   case $workdir in
-    *://* | /mnt/*) ;;
-    *) usage "$type has several hosts, which share no disk: give --workdir=gs://BUCKET/... (or a share mounted below /mnt)" ;;
+    /*) ;;
+    *) usage "$type has several hosts, which share no disk: mount a share by --setup, and give --workdir=/mnt/..." ;;
   esac
 fi
 
@@ -109,14 +116,13 @@ install() {
 
 train() {
   local flags
+  [ -z "$setup" ] || everywhere "$setup"
   printf -v flags '%q ' "$@"
   everywhere "cd fusionjax && exec .venv/bin/python -m fusionjax.main --distributed ${flags% }"
 }
 
 collect() {
-  case $workdir in
-    *://* | /*) return ;;
-  esac
+  case $workdir in /*) return ;; esac
   run "${tpu[@]}" scp "$name:fusionjax/${workdir:-runs}" "$into" "${where[@]}" --worker=0 --recurse
 }
 

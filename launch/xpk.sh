@@ -3,13 +3,14 @@
 #
 #   launch/xpk.sh NAME --cluster=CLUSTER --image=IMAGE [options] -- FLAGS
 #   launch/xpk.sh run1 --cluster=c1 --image=gcr.io/PROJECT/fusionjax \
-#     --type=v5litepod-16 -- --config=configs/mef_ffmef.py \
-#     --workdir=gs://BUCKET/run1
+#     --type=v5litepod-16 --storage=share -- --config=configs/mef_ffmef.py \
+#     --workdir=/mnt/share/run1
 #
 #   --type=TYPE        v5litepod-16 (TPU), h100-mega-80gb-8 (GPU) ...
 #   --slices=N         TPU slices; 1
 #   --nodes=N          GPU nodes; 1
 #   --project=PROJECT, --zone=ZONE   those of gcloud's settings
+#   --storage=NAME     what `xpk storage` knows, mounted in all pods
 #   --restarts=N       how often an interrupted training is started again; 50
 #   --priority=LEVEL   very-low to very-high; medium
 #   --no-build         the image is there already
@@ -25,6 +26,7 @@ cd "$(dirname "$0")/.."
 
 cluster='' image='' type=v5litepod-16 slices=1 nodes=1 project='' zone=''
 restarts=50 priority=medium build=1 wait='' delete='' dry='' name=''
+storage=()
 while [ $# -gt 0 ]; do
   case $1 in
     --cluster=*) cluster=${1#*=} ;;
@@ -34,6 +36,7 @@ while [ $# -gt 0 ]; do
     --nodes=*) nodes=${1#*=} ;;
     --project=*) project=${1#*=} ;;
     --zone=*) zone=${1#*=} ;;
+    --storage=*) storage+=("$1") ;;
     --restarts=*) restarts=${1#*=} ;;
     --priority=*) priority=${1#*=} ;;
     --no-build) build='' ;;
@@ -64,10 +67,10 @@ shared=''
 for flag in "$@"; do
   case $flag in
     *[!A-Za-z0-9_./:=,@+-]*) usage "no quotes get through XPK: put ${flag%%=*} into a config" ;;
-    --workdir=*://* | --workdir=/*) shared=1 ;;
+    --workdir=/*) shared=1 ;;
   esac
 done
-[ -n "$shared" ] || usage 'a pod loses its disk: give --workdir=gs://BUCKET/... (or the path of a mounted share)'
+[ -n "$shared" ] || usage 'a pod loses its disk, and buckets take no checkpoints: give --storage=NAME and a --workdir=/... on it'
 
 case $type in
   v[0-9]* | tpu*)
@@ -89,7 +92,7 @@ fi
 # XPK starts again what ends with 42 or 127 to 255, so also with 143 after
 # SIGTERM: see restartable.sh. 1 is that of processes which lost another one,
 # and of a training that came to NaN. Saving has more than the usual 30 s.
-run xpk workload create --workload="$name" "${where[@]}" "${devices[@]}" \
+run xpk workload create --workload="$name" "${where[@]}" "${devices[@]}" "${storage[@]}" \
   --docker-image="$image" --priority="$priority" --max-restarts="$restarts" \
   --restart-on-exit-codes=1 --termination-grace-period-seconds=120 \
   --command="launch/restartable.sh python -m fusionjax.main $find $*"

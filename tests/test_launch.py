@@ -15,7 +15,7 @@ import pytest
 _TOP = Path(__file__).resolve().parents[1]
 _LAUNCH = _TOP / 'launch'
 _SCRIPTS = sorted([*_LAUNCH.glob('*.sh'), _LAUNCH / 'slurm.sbatch'])
-_TRAINING = ('--config=configs/mef_ffmef.py:quick', '--workdir=gs://b/run')
+_TRAINING = ('--config=configs/mef_ffmef.py:quick', '--workdir=/mnt/share/run')
 
 
 def bash(script: str, *arguments: str, env: dict[str, str] | None = None):
@@ -216,12 +216,13 @@ _POD = ('pod1', '--zone=us-west4-a', '--type=v5litepod-16')
 
 
 def test_pod_dry_run_is_what_is_run(fakes):
-  dry = bash('tpu_pod.sh', *_POD, '--spot', '--dry-run', '--', *_TRAINING)
+  options = (*_POD, '--spot', '--setup=sudo mount 10.0.0.2:/s /mnt/share')
+  dry = bash('tpu_pod.sh', *options, '--dry-run', '--', *_TRAINING)
   assert dry.returncode == 0, dry.stderr
   lines = [shlex.split(line) for line in dry.stdout.splitlines()]
   gcloud = [line for line in lines if line[0] == 'gcloud']
   assert [line[4] for line in gcloud] == [
-    *('create', 'scp', 'ssh', 'ssh', 'delete')
+    *('create', 'scp', 'ssh', 'ssh', 'ssh', 'delete')
   ]
   assert gcloud[0][5:] == [
     *('pod1', '--zone=us-west4-a', '--accelerator-type=v5litepod-16'),
@@ -229,17 +230,18 @@ def test_pod_dry_run_is_what_is_run(fakes):
   ]
   assert '--worker=all' in gcloud[1] and '--worker=all' in gcloud[2]
   assert 'uv venv' in gcloud[2][-1] and '"jax[tpu]"' in gcloud[2][-1]
-  assert gcloud[3][-1] == (
+  assert gcloud[3][-1] == '--command=sudo mount 10.0.0.2:/s /mnt/share'
+  assert gcloud[4][-1] == (
     '--command=cd fusionjax && exec .venv/bin/python -m fusionjax.main '
     f'--distributed {" ".join(_TRAINING)}'
   )
-  assert gcloud[4][5:] == ['pod1', '--zone=us-west4-a', '--quiet']
+  assert gcloud[5][5:] == ['pod1', '--zone=us-west4-a', '--quiet']
   env = fakes(gcloud='', git='')
-  wet = bash('tpu_pod.sh', *_POD, '--spot', '--', *_TRAINING, env=env)
+  wet = bash('tpu_pod.sh', *options, '--', *_TRAINING, env=env)
   assert wet.returncode == 0, wet.stderr
   ran = [line for line in fakes.log() if line.startswith('gcloud')]
   # But for the name of a temporary folder.
-  kept = [0, 2, 3, 4]
+  kept = [0, 2, 3, 4, 5]
   assert [ran[i] for i in kept] == [' '.join(gcloud[i]) for i in kept]
 
 
@@ -291,9 +293,13 @@ def test_pod_is_deleted_after_sigterm(fakes, tmp_path, keep):
 
 
 def test_pod_of_several_hosts_needs_a_shared_workdir():
-  for flag in ('--workdir=runs/x', '--seed=1'):
+  for flag, message in (
+    ('--workdir=runs/x', 'share no disk'),
+    ('--seed=1', 'share no disk'),
+    ('--workdir=gs://b/x', 'not written to buckets'),
+  ):
     done = bash('tpu_pod.sh', *_POD, '--dry-run', '--', flag)
-    assert done.returncode == 2 and 'share no disk' in done.stderr
+    assert done.returncode == 2 and message in done.stderr
     assert not done.stdout
   one = ('pod1', '--zone=z', '--type=v5litepod-8', '--dry-run')
   done = bash('tpu_pod.sh', *one, '--', '--workdir=runs/x')
@@ -319,13 +325,13 @@ def test_pod_of_several_hosts_needs_a_shared_workdir():
 )
 def test_xpk_dry_run_is_what_is_run(fakes, kind, accelerator, devices):
   options = ['run1', '--cluster=c1', '--image=gcr.io/p/f', f'--type={kind}']
-  options += ['--nodes=2', '--wait']
+  options += ['--nodes=2', '--storage=share', '--wait']
   dry = bash('xpk.sh', *options, '--dry-run', '--', *_TRAINING)
   assert dry.returncode == 0, dry.stderr
   build, push, create, wait = dry.stdout.splitlines()
   assert f'--build-arg=ACCELERATOR={accelerator}' in build
   assert push == 'docker push gcr.io/p/f'
-  assert devices in create
+  assert devices in create and '--storage=share' in create
   assert '--docker-image=gcr.io/p/f' in create and '--max-restarts=50' in create
   command = shlex.split(create)[-1].removeprefix('--command=')
   assert command.startswith('launch/restartable.sh python -m fusionjax.main ')
