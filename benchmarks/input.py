@@ -87,7 +87,6 @@ def measure(method: str, options: argparse.Namespace) -> dict[str, Any]:
     'first': [count * a_scene / seconds for seconds in took],
     'flow': [taken / seconds for seconds in flow],
     'a_step': run.batch_size * a_sample,
-    'host_bytes': sum(a.nbytes for a in [*first['sources']]),
   }
 
 
@@ -122,6 +121,7 @@ def main() -> None:
   )
   parser.add_argument('--data', help='a folder, as data.root; for one method')
   parser.add_argument('--loader', help='as data.loader')
+  parser.add_argument('--keep', action='store_true', help='for docs/scaling.md')
   parser.add_argument('--scenes', type=int, default=8)
   parser.add_argument('--batches', type=int, default=12)
   options = parser.parse_args()
@@ -136,6 +136,8 @@ def main() -> None:
   for method in options.method:
     found = measure(method, options)
     print(row(method, found, kept.get(method, {})), flush=True)
+    if options.keep:
+      costs.keep(method, {'input': found})
 
 
 if __name__ == '__main__':

@@ -183,6 +183,27 @@ def virtual(every: dict[str, Any]) -> Iterator[list[str]]:
     ]
 
 
+def fed(every: dict[str, Any]) -> Iterator[list[str]]:
+  """What the input gives, and what steps take."""
+  for method, found in every.items():
+    if 'input' not in found:
+      continue
+    gives, a_step = found['input']['flow'][1], found['input']['a_step']
+    cells = [f'`{method}`', f'{a_step}']
+    cells.append(f'{found["input"]["first"][1]:,.0f}')
+    cells.append(f'{gives:,.0f}')
+    if 'here' in found:
+      cells.append(f'{a_step / found["here"]["step"][1]:.1f}')
+      share = a_step / gives / found['here']['step'][1]
+      cells.append(f'{100 * share:.1f} %')
+    else:
+      cells += ['', '']
+    for chip in (V5E, H100):
+      takes = 8 * a_step / chip.compute(found)[0]
+      cells += [f'{takes:,.0f}', f'{takes / gives:.1f}']
+    yield cells
+
+
 def here(every: dict[str, Any]) -> Iterator[list[str]]:
   """What a step takes on two cores."""
   for method, found in every.items():
@@ -226,6 +247,14 @@ def tables() -> dict[str, list[str]]:
     ),
     'v5e': table(on_chips, predicted(every, V5E)),
     'h100': table(on_chips, predicted(every, H100)),
+    'input': table(
+      [
+        *('method', 'pictures a step', 'first read', 'batches'),
+        *('the step here takes', 'input / step', '8 v5e take', 'cores'),
+        *('8 H100 take', 'cores'),
+      ],
+      fed(every),
+    ),
     'virtual': table(
       [
         *('method', '1 device, cpu s', '2', '4', '8', 'exchanges of 8'),
