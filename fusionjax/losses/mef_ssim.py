@@ -152,11 +152,14 @@ def _means(stack: Array) -> tuple[Array, Array]:
   # The window spans the channels, with an equal share of its weight on each.
   count = stack.shape[0]
   products = [stack, jnp.square(stack), stack[:1] * stack[1:]]
-  # One picture a plane: [planes * b, h, w, 1].
-  flat = [jnp.mean(x, axis=-1) for x in products]
-  planes = jnp.concatenate([x.reshape(-1, *x.shape[2:]) for x in flat])
-  found = filters.separable(planes[..., None], taps, border='zero')
-  found = found.reshape(3 * count - 1, *stack.shape[1:4])
+  # One picture a plane: [b * planes, h, w, 1]. The batch comes first: where it
+  # is split over devices, each keeps its own, and nothing is exchanged.
+  flat = [jnp.moveaxis(jnp.mean(x, axis=-1), 0, 1) for x in products]
+  planes = jnp.concatenate(flat, axis=1)
+  found = filters.separable(
+    planes.reshape(-1, *planes.shape[2:], 1), taps, border='zero'
+  )
+  found = jnp.moveaxis(found.reshape(planes.shape), 1, 0)
   mean, square = found[:count], found[count : 2 * count]
   variance = square - mean * mean
   covariance = found[2 * count :] - mean[:1] * mean[1:]
