@@ -32,6 +32,9 @@ from fusionjax.training import mesh as mesh_lib
 from fusionjax.training import run as run_lib
 from fusionjax.training import step as step_lib
 
+# Steps that the devices may be behind.
+_AHEAD = 2
+
 
 def train(
   config: ml_collections.ConfigDict,
@@ -255,6 +258,9 @@ class Training:
       if line is None:
         jax.block_until_ready(metrics)
         line = self._start_line()
+      if len(self._pending) > _AHEAD:
+        # Steps are put into a queue: who stops a training waits for these.
+        jax.block_until_ready(self._pending[-1 - _AHEAD][0])
       received = self._between_steps(line, stop)
       if received:
         return received

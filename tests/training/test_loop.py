@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -195,6 +196,18 @@ def test_epochs_count_the_scenes(stand_in, tmp_path, capsys):
   out = capsys.readouterr().out
   assert 'step 4/4' in out
   assert 'training on the built-in synthetic source' in out
+
+
+def test_steps_are_not_queued_far_ahead(stand_in, tmp_path, monkeypatch):
+  # Who stops a training of slow steps would wait for all that are queued.
+  waited, wait = [], jax.block_until_ready
+  monkeypatch.setattr(
+    jax, 'block_until_ready', lambda x: (waited.append(1), wait(x))[1]
+  )
+  rare = {f'{part}__every': 100 for part in ('log', 'eval', 'checkpoint')}
+  loop.train(stand_in.make_config(steps=6, **rare), tmp_path)
+  # Of steps 1 to 4: two may be under way.
+  assert len(waited) >= 4
 
 
 def test_nan_stops_with_name_and_window(stand_in, tmp_path):
