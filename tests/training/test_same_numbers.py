@@ -4,8 +4,8 @@ Sums over a batch are rounded in another order where it lies on other devices,
 so that nothing but one topology is equal to the last bit (test_kills.py). The
 order of the data is the same to the last sample. Where absolute values, masks
 and Adam amplify the rounding of float32 (of FFMEF from 1e-7 in the first step
-to 6e-4 in the twentieth, as far as float32 is from float64), float64 shows
-that the program is the same.
+to 6e-4 in the twentieth, as far as float32 is from float64; of MGDN, in
+float64, from 1e-16 to 2e-10), float64 shows that the program is the same.
 """
 
 import importlib.util
@@ -112,7 +112,7 @@ _ALL = {
   'msf_csc': False,
 }
 # Whose losses of 20 steps agree to 1e-5 in float32 as well.
-_STEADY = ('mef_csc', 'msf_csc')
+_STEADY = ('ivf_fmm', 'mef_csc', 'msf_csc')
 
 
 @pytest.mark.long
@@ -129,7 +129,7 @@ def test_every_method_has_the_same_losses(name, in_parts, tmp_path):
   one = run('--double')
   two = _in_two_processes(tmp_path, path, _BATCH, '--double', steps=20)
   _assert_two_are_one(two, one, rel=1e-9)
-  steps = 20 if name in _STEADY else 3
+  steps = 20 if name in _STEADY else 2
   rounded, eight = run(steps=steps), run(devices=8, steps=steps)
   assert eight['devices'] == 8 and eight['order'] == one['order'][:steps]
   assert eight['losses'] == pytest.approx(rounded['losses'], rel=1e-5)
