@@ -48,6 +48,7 @@ def main(argv: Sequence[str]) -> int:
 
   workdir = FLAGS.workdir or commandline.default_workdir(_config_file())
   try:
+    commandline.check_workdir(FLAGS.workdir)
     profile = profiling.parse_steps(FLAGS.profile_steps)
     distributed.connect(**commandline.processes(FLAGS))
     if FLAGS.mode == 'train':

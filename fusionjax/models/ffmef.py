@@ -21,7 +21,7 @@ from jax import lax
 
 from fusionjax import errors
 from fusionjax.models.layers import folded, folding, strips
-from fusionjax.models.layers.filter_level import FilterLevel
+from fusionjax.models.layers.filter_level import FilterLevel, join_pairs
 from fusionjax.ops.frame import Frame
 
 Array = jax.Array
@@ -255,7 +255,7 @@ class FFMEF(nn.Module):
       factor=max(1, self.folded_channels // self.channels),
       frame=frame,
     )
-    images = jnp.concatenate([y0, y1])
+    images = join_pairs(y0, y1)
     if frame is not None:
       images = frame.clear(images)
     bottom, middle, fine = self._features(images, fold)

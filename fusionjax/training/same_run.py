@@ -22,9 +22,11 @@ FREE_FIELDS = (
   'accumulation',
   'remat',
   'data.cache_bytes',
+  'data.loader',
+  'data.data_dir',
 )
 # Fields that configs did not always have, and what went without saying.
-_LATER_FIELDS = {'dtype': 'float32'}
+_LATER_FIELDS = {'dtype': 'float32', 'data.name': ''}
 
 
 def check_same_run(folder: Path, config: Mapping[str, Any]) -> None:

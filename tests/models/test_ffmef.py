@@ -222,3 +222,16 @@ def test_remat_gives_the_same_gradient(pair, variables) -> None:
 def test_options_that_there_are_not(options):
   with pytest.raises(errors.InputError, match=next(iter(options))):
     FFMEF(**options)
+
+
+def test_devices_exchange_no_maps() -> None:
+  """Each device fuses its own part of a batch: both images of a pair."""
+  auto = (jax.sharding.AxisType.Auto,)
+  mesh = jax.make_mesh((8,), ('data',), axis_types=auto)
+  rows = jax.NamedSharding(mesh, jax.P('data'))
+  luma = jax.ShapeDtypeStruct((8, 16, 16, 1), jnp.float32, sharding=rows)
+  net = FFMEF()
+  variables = jax.eval_shape(net.init, jax.random.key(0), luma, luma)
+  text = jax.jit(net.apply).lower(variables, luma, luma).compile().as_text()
+  exchanges = ('all-gather', 'all-to-all', 'collective-permute', 'all-reduce')
+  assert not [name for name in exchanges if f'{name}(' in text]

@@ -22,6 +22,28 @@ Array = jax.Array
 _FOLDED_PIXELS = 2
 
 
+def join_pairs(first: Array, second: Array) -> Array:
+  """Joins two batches along the first axis: 0a, 0b, 1a, 1b and so on.
+
+  The images of a pair lie beside each other, on one device where the batch
+  lies on several.
+
+  Args:
+    first: [b, ...].
+    second: [b, ...].
+
+  Returns:
+    [2 b, ...].
+  """
+  return jnp.stack([first, second], axis=1).reshape(-1, *first.shape[1:])
+
+
+def split_pairs(x: Array) -> tuple[Array, Array]:
+  """Undoes `join_pairs`: [2 b, ...] to two of [b, ...]."""
+  pairs = x.reshape(-1, 2, *x.shape[1:])
+  return pairs[:, 0], pairs[:, 1]
+
+
 class SpatialAttention(nn.Module):
   """Scales the features of both images by maps that look at both (eq. 2)."""
 
@@ -74,7 +96,7 @@ class FilterLevel(nn.Module):
     """Filters both images and adds them.
 
     Args:
-      images: [2 b, reach + n + reach, w, 1] first images, then second ones.
+      images: [2 b, reach + n + reach, w, 1], see `join_pairs`.
       features: [2 b, reach + n + reach, blocks, lanes] of the same rows; zero
         where they are no picture.
       first: number of the first of the n rows, an int32 scalar.
@@ -83,8 +105,8 @@ class FilterLevel(nn.Module):
       [b, n, w, 1].
     """
     attention = SpatialAttention(self.channels, name='attention')
-    pair = attention(*jnp.split(features, 2), fold=self.fold)
-    conditions = jnp.concatenate(pair)
+    pair = attention(*split_pairs(features), fold=self.fold)
+    conditions = join_pairs(*pair)
     self._sow('condition', self.fold.unfold(conditions), self.reach)
     filters = self._filters(conditions, first)
     self._sow('filters', filters, 0)
@@ -94,7 +116,7 @@ class FilterLevel(nn.Module):
     )
     filtered = dynamic_filter.filter_padded(padded, filters)
     self._sow('filtered', filtered, 0)
-    first_filtered, second_filtered = jnp.split(filtered, 2)
+    first_filtered, second_filtered = split_pairs(filtered)
     return first_filtered + second_filtered
 
   def _filters(self, x: Array, first: Array) -> Array:
