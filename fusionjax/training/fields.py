@@ -41,7 +41,8 @@ def default_config(method: str, task: str) -> ml_collections.ConfigDict:
   # With one, the average is what is scored and kept as weights.
   config.ema_decay = 0.0
   # Held-out scenes are scored every so many steps (0: at the end alone), at
-  # most `scenes` of them (0: all). `samples` of them go into samples.png.
+  # most `scenes` of them (0: all). `samples` of them go into samples.png; with
+  # `stages` TensorBoard shows the features, codes or filters of the first one.
   config.eval = ml_collections.ConfigDict(
     {
       'every': 0,
@@ -49,6 +50,7 @@ def default_config(method: str, task: str) -> ml_collections.ConfigDict:
       'toolbox': 'mefb',
       'scenes': 4,
       'samples': 4,
+      'stages': True,
     }
   )
   # The newest `keep` stay, and the one with the highest score `best`. Where
@@ -151,6 +153,7 @@ def quick(config: ml_collections.ConfigDict) -> None:
   config.eval.every = 6
   config.eval.scenes = 2
   config.eval.samples = 2
+  config.eval.stages = False
   config.checkpoint.every = 6
   config.log.every = 4
 

@@ -21,6 +21,7 @@ from fusionjax.training import (
   samples,
   scalars,
   scores,
+  stages,
   validation,
 )
 from fusionjax.training import run as run_lib
@@ -65,6 +66,7 @@ class Outputs:
     self._initial: dict[str, Any] | None = None
     self._heldout = run.open_heldout()
     self._fuse = validation.make_fuse(run.method, run.module, task=run.task)
+    self._watch = stages.make_watch(run.method, run.module, task=run.task)
     self._toolbox = run.config['eval']['toolbox']
     self._metrics = judges.select(
       run.config['eval']['metrics'], task=run.task, toolbox=self._toolbox
@@ -176,7 +178,7 @@ class Outputs:
     self._say(f'step {step}: {scenes}: {validation.format_means(found)}')
 
   def _show(self, step: int, variables: Mapping[str, Any]) -> None:
-    """Puts sources and results of the sample scenes into TensorBoard."""
+    """Puts sources, results and stages of scenes into TensorBoard."""
     if not self._log:
       return
     count = self._run.config['eval']['samples']
@@ -187,6 +189,13 @@ class Outputs:
       sheet = samples.sheet([(scene.name, pictures)], columns=titles)
       with errors_of_writing(self.workdir):
         self._log.write_image(step, f'scenes/{scene.name}', sheet)
+    if not self._run.config['eval']['stages']:
+      return
+    for scene in validation.first_scenes(self._heldout, 1):
+      sheet_of_stages = self._watch(variables, scene.sources)
+      if sheet_of_stages:
+        with errors_of_writing(self.workdir):
+          self._log.write_image(step, f'stages/{scene.name}', sheet_of_stages)
 
   def write_weights(
     self, step: int, state: state_lib.TrainState, *, seconds: float
