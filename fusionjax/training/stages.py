@@ -19,7 +19,6 @@ _COLLECTION = 'intermediates'
 # shown: maps of filters have many.
 _SIDE = 256
 _MOST_MAPS = 6
-_WHITE = np.full((8, 8, 3), 255, np.uint8)
 
 Stages = Mapping[tuple[str, ...], tuple[Any, ...]]
 Watch = Callable[[Mapping[str, Any], Sequence[np.ndarray]], Image.Image | None]
@@ -112,7 +111,8 @@ def _sheet(stages: Stages) -> Image.Image:
       name = '/'.join(path) + (f' {number}' if number else '')
       count = min(x.shape[-1], _MOST_MAPS)
       shown = [_stretch(x[0, ..., i]) for i in range(count)]
-      shown += [_WHITE] * (_MOST_MAPS - count)
+      white = np.full_like(shown[0], 255)
+      shown += [white] * (_MOST_MAPS - count)
       size = ' x '.join(map(str, x.shape[1:]))
       rows.append((f'{name}: {size}', shown))
   return samples.sheet(rows, columns=[f'map {i}' for i in range(_MOST_MAPS)])
