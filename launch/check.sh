@@ -35,8 +35,8 @@ import os, fusionjax
 site = os.environ['PYTHONPATH']
 assert fusionjax.__file__.startswith(site), fusionjax.__file__
 PY
-    python -m pytest tests/test_api.py tests/test_cli.py tests/test_imports.py \
-      tests/pretrained
+    python -m pytest tests/test_api.py tests/test_imports.py tests/pretrained \
+      tests/test_cli.py -k 'not published and not benchmark and not evaluate'
   )
 }
 

@@ -31,7 +31,8 @@ scaling = _script('docs', 'scaling')
 
 
 def test_every_method_has_a_recipe():
-  assert {*costs.RECIPES} == {*registry.METHODS}
+  # Tests of training add one of their own.
+  assert {*costs.RECIPES} == {*registry.METHODS} - {'tiny'}
   for method, name in costs.RECIPES.items():
     assert costs.load_config(name).method == method
 

@@ -19,6 +19,9 @@ _MAKER, _COPYRIGHT = 0x010F, 0x8298
 # Text of IFD 0 that a TIFF takes along: description to copyright.
 _TIFF_TEXT = (0x010E, _MAKER, 0x0110, 0x0132, 0x013B, _COPYRIGHT)
 
+# Of PNG: level 6, the usual one, takes 2.5 times as long for 2 % less.
+_ZLIB_LEVEL = 4
+
 
 @dataclasses.dataclass(frozen=True)
 class Quality:
@@ -125,7 +128,8 @@ def _with_alpha(image: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 def _encode_png(content: Content) -> bytes:
   image = _with_alpha(content.image, content.alpha)
   if image.dtype == np.uint8:
-    return _encode_pillow(image, 'PNG', **_kept(content.metadata))
+    kept = _kept(content.metadata)
+    return _encode_pillow(image, 'PNG', compress_level=_ZLIB_LEVEL, **kept)
   return _encode_png_16(_to_16_bits(image), content.metadata)
 
 
@@ -153,7 +157,7 @@ def _encode_png_16(image: np.ndarray, metadata: Metadata) -> bytes:
     parts.append(chunk(b'iCCP', named))
   if metadata.exif:
     parts.append(chunk(b'eXIf', metadata.exif.removeprefix(b'Exif\0\0')))
-  parts.append(chunk(b'IDAT', zlib.compress(filtered.tobytes(), 6)))
+  parts.append(chunk(b'IDAT', zlib.compress(filtered.tobytes(), _ZLIB_LEVEL)))
   return b''.join((*parts, chunk(b'IEND', b'')))
 
 

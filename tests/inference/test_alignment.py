@@ -234,7 +234,7 @@ def test_without_opencv(monkeypatch):
 def test_files(tmp_path):
   model = types.SimpleNamespace(
     fuse=lambda images, *, names: images[0],
-    prepare=lambda images, *, names: None,
+    expect=list,
     task='mef',
   )
   sizes = {'a.png': (24, 33), 'b.png': (25, 32)}

@@ -38,6 +38,11 @@ SMALL = {
   'mefn': CSCMEFN(features=6),
   'msfn': CSCMSFN(bands=5, guide_channels=2, features=6, units=2),
 }
+# Tests of training compile for long: one network in every run.
+SHORT = [
+  'mefn',
+  *(pytest.param(name, marks=pytest.mark.long) for name in ('ivfn', 'msfn')),
+]
 
 
 def sources(name: str, batch: int = 1) -> tuple[jax.Array, ...]:
@@ -125,7 +130,8 @@ def training_value(name: str, net, given):
   return value
 
 
-@pytest.mark.parametrize('name', list(SMALL))
+# One in every run; and tests/parity compares with the published gradients.
+@pytest.mark.parametrize('name', SHORT)
 def test_training_gradient_against_finite_differences(name) -> None:
   net, given = SMALL[name], sources(name, 2)
   variables = arbitrary(net, *given)
@@ -155,7 +161,7 @@ def test_training_gradient_against_finite_differences(name) -> None:
     np.testing.assert_allclose(numeric, slope, rtol=1e-4)
 
 
-@pytest.mark.parametrize('name', list(SMALL))
+@pytest.mark.parametrize('name', SHORT)
 def test_training_moves_the_statistics_the_same_on_many_devices(name) -> None:
   net, given = SMALL[name], sources(name, 8)
   variables = arbitrary(net, *given)

@@ -18,6 +18,11 @@ _spec = importlib.util.spec_from_file_location(
 tolerances = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(tolerances)
 
+# Every run compares the compiled stages; eagerly they take many times as long.
+EAGER_OR_JIT = [
+  pytest.param(False, marks=pytest.mark.long, id='eager'),
+  pytest.param(True, id='jit'),
+]
 FILES = {
   'csc_ivfn': ('ivf', 'csc_ivfn'),
   'csc_mefn': ('mef', 'csc_mefn/best_net.pth'),
@@ -59,7 +64,7 @@ def check_most(ours, golden, *, most: float, all_: float, what: str) -> None:
   assert off.max() <= all_, what
 
 
-@pytest.mark.parametrize('jit', [False, True], ids=['eager', 'jit'])
+@pytest.mark.parametrize('jit', EAGER_OR_JIT)
 @pytest.mark.parametrize('size', ['FLIR1_77x101', 'TNO1_96x128'])
 def test_ivfn_every_stage(reference: Path, size: str, jit: bool) -> None:
   _, module, variables = load(reference, 'csc_ivfn')
@@ -210,7 +215,7 @@ MEF_STAGES = {
 }
 
 
-@pytest.mark.parametrize('jit', [False, True], ids=['eager', 'jit'])
+@pytest.mark.parametrize('jit', EAGER_OR_JIT)
 @pytest.mark.parametrize('size', ['K2_96x128', 'K3_48x64', 'K3_77x101'])
 def test_mefn_every_stage(reference: Path, size: str, jit: bool) -> None:
   _, module, variables = load(reference, 'csc_mefn')
@@ -254,7 +259,7 @@ def test_mefn_method(reference: Path, size: str) -> None:
   assert off.max() < 3e-3
 
 
-@pytest.mark.parametrize('jit', [False, True], ids=['eager', 'jit'])
+@pytest.mark.parametrize('jit', EAGER_OR_JIT)
 def test_msfn_every_stage(reference: Path, jit: bool) -> None:
   _, module, variables = load(reference, 'csc_msfn')
   z = goldens(reference, 'csc_msf_real_64')

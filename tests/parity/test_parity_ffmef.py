@@ -41,6 +41,11 @@ def goldens(reference: Path, name: str) -> dict[str, np.ndarray]:
     return dict(file)
 
 
+# Every run compares the compiled stages; eagerly they take many times as long.
+EAGER_OR_JIT = [
+  pytest.param(False, marks=pytest.mark.long, id='eager'),
+  pytest.param(True, id='jit'),
+]
 CASES = [
   ('mef', '48x64'),
   ('mef', '77x101'),
@@ -62,7 +67,7 @@ for level, side in ((1, 1), (2, 3), (3, 5)):
   STAGES[f'level_{side}/filtered'] = f'filt{level}_{{}}'
 
 
-@pytest.mark.parametrize('jit', [False, True], ids=['eager', 'jit'])
+@pytest.mark.parametrize('jit', EAGER_OR_JIT)
 @pytest.mark.parametrize(('name', 'size'), CASES)
 def test_every_stage(reference: Path, name: str, size: str, jit: bool) -> None:
   module, variables = load(reference, name)
