@@ -364,6 +364,7 @@ def test_xpk_refuses_and_deletes():
 
 def test_slurm_gives_each_task_all_gpus_of_its_node():
   env = {'SLURM_GPUS_ON_NODE': '4', 'SLURM_CPUS_PER_TASK': '16'}
+  env['PYTHON'] = 'python'
   done = bash('slurm.sbatch', '--dry-run', *_TRAINING, env=env)
   assert done.stdout.strip() == (
     'JAX_LOCAL_DEVICE_IDS=0,1,2,3 srun --kill-on-bad-exit=1 --label '
