@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -97,12 +97,17 @@ def foresee(model: 'FusionModel', size: tuple[int, int], count: int) -> str:
   need, limit = memory.needed(program), _limit(model)
   how = 'at once'
   if need > limit:
-    how = 'too much'
-    if registry.get_method(model.method).parts is not None:
-      how = 'in strips, exactly'
-    elif model.limits.approximate_tiles:
-      how = 'in tiles, approximately'
+    manner = {'strips': 'exactly', 'tiles': 'approximately'}
+    way = _way(model)
+    how = f'in {way}, {manner[way]}' if way else 'too much'
   return f'{_why(model, size, need=need, limit=limit)}: {how}.'
+
+
+def _way(model: 'FusionModel') -> Literal['strips', 'tiles'] | None:
+  """How pictures of one size are fused that do not fit, if they can be."""
+  if registry.get_method(model.method).parts is not None:
+    return 'strips'
+  return 'tiles' if model.limits.approximate_tiles else None
 
 
 def _limit(model: 'FusionModel') -> int:
@@ -169,12 +174,13 @@ def _fuse_parts(
   """Fuses what does not fit at once."""
   height, width = wanted.pictures[0].shape[:2]
   why = _why(model, (height, width), need=need, limit=limit)
-  if registry.get_method(model.method).parts is not None:
+  way = _way(model)
+  if way == 'strips':
     _LOG.info('%s: fused in strips, which takes longer.', why)
     return _fuse_strips(model, wanted)
   if not wanted.one_size:
     raise InputError(f'{why}. Give smaller images, or more memory.')
-  if model.limits.approximate_tiles:
+  if way == 'tiles':
     _LOG.info('%s: fused in tiles, approximately.', why)
     return _fuse_tiles(model, wanted)
   raise InputError(
