@@ -12,9 +12,12 @@ from pathlib import Path
 import flax.linen as nn
 import jax.numpy as jnp
 import ml_collections
+import numpy as np
+import optax
 
 from fusionjax.methods import base, registry
 from fusionjax.training import fields
+from fusionjax.training import optimizer as optimizer_lib
 
 
 class Tiny(nn.Module):
@@ -51,6 +54,20 @@ def loss(module, variables, batch, *, task, scale=1.0):
   far = jnp.mean((fused - sources[1]) ** 2)
   value = scale * (near + far)
   return value, base.LossOutput({'near': near, 'far': far}, updates)
+
+
+def make_batch(seed, *, size=8):
+  """Eight samples of random sources."""
+  random = np.random.default_rng(seed)
+  shape = (8, size, size, 3)
+  sources = [random.random(shape, np.float32) for _ in range(2)]
+  return {'sources': tuple(sources), 'index': np.arange(8, dtype=np.int32)}
+
+
+def make_optimizer():
+  """The default optimizer at a constant rate."""
+  options = fields.default_config('m', 't').optimizer.to_dict()
+  return optimizer_lib.make_optimizer(options, optax.constant_schedule(1e-2))
 
 
 METHOD = base.Method(

@@ -2,33 +2,21 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 from fusionjax import errors
 from fusionjax.training import compute as compute_lib
-from fusionjax.training import fields
 from fusionjax.training import mesh as mesh_lib
-from fusionjax.training import optimizer as optimizer_lib
 from fusionjax.training import state as state_lib
 from fusionjax.training import step as step_lib
 
 
-def _batch(seed, *, size=8):
-  random = np.random.default_rng(seed)
-  shape = (8, size, size, 3)
-  sources = [random.random(shape, np.float32) for _ in range(2)]
-  return {'sources': tuple(sources), 'index': np.arange(8, dtype=np.int32)}
-
-
-def _optimizer():
-  options = fields.default_config('m', 't').optimizer.to_dict()
-  return optimizer_lib.make_optimizer(options, optax.constant_schedule(1e-2))
-
-
 def _train(stand_in, how, *, steps=4, norm=False, devices=1, shard=0):
   mesh = mesh_lib.make_mesh(8 // how.accumulation, data=devices)
-  module, optimizer = stand_in.Tiny(norm=norm, channels=8), _optimizer()
+  module, optimizer = (
+    stand_in.Tiny(norm=norm, channels=8),
+    stand_in.make_optimizer(),
+  )
   parts = (stand_in.METHOD, module, optimizer)
   options = {'task': 'mef', 'mesh': mesh, 'shard_parameters': shard}
   state = state_lib.create_state(*parts, seed=3, **options)
@@ -43,7 +31,7 @@ def _train(stand_in, how, *, steps=4, norm=False, devices=1, shard=0):
   )
   history = []
   for number in range(steps):
-    batch = mesh_lib.shard_batch(_batch(number), mesh=mesh)
+    batch = mesh_lib.shard_batch(stand_in.make_batch(number), mesh=mesh)
     state, metrics = step(state, batch)
     history.append({k: float(v) for k, v in metrics.items()})
   # Neither shapes nor shardings changed: one program.
@@ -96,7 +84,7 @@ def test_batch_norms_see_a_part(stand_in):
 def test_parts_take_less_memory(stand_in):
   def memory(how):
     mesh = mesh_lib.make_mesh(1)
-    module, optimizer = stand_in.Tiny(channels=32), _optimizer()
+    module, optimizer = stand_in.Tiny(channels=32), stand_in.make_optimizer()
     parts = (stand_in.METHOD, module, optimizer)
     abstract = state_lib.abstract_state(*parts, task='mef', mesh=mesh)
     step = step_lib.make_train_step(
@@ -106,7 +94,7 @@ def test_parts_take_less_memory(stand_in):
       task='mef',
       loss_options={},
     )
-    compiled = step.lower(abstract, _batch(0, size=64)).compile()
+    compiled = step.lower(abstract, stand_in.make_batch(0, size=64)).compile()
     return compiled.memory_analysis().temp_size_in_bytes
 
   less = memory(compute_lib.Compute(accumulation=8))

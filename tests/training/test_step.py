@@ -5,28 +5,14 @@ import numpy as np
 import optax
 import pytest
 
-from fusionjax.training import fields
 from fusionjax.training import mesh as mesh_lib
-from fusionjax.training import optimizer as optimizer_lib
 from fusionjax.training import state as state_lib
 from fusionjax.training import step as step_lib
 
 
-def _batch(seed, *, size=8):
-  random = np.random.default_rng(seed)
-  shape = (8, size, size, 3)
-  sources = [random.random(shape, np.float32) for _ in range(2)]
-  return {'sources': tuple(sources), 'index': np.arange(8, dtype=np.int32)}
-
-
-def _optimizer():
-  options = fields.default_config('m', 't').optimizer.to_dict()
-  return optimizer_lib.make_optimizer(options, optax.constant_schedule(1e-2))
-
-
 def _train(stand_in, mesh, *, steps=4, norm=True, ema_decay=0.0, scale=1.0):
   module = stand_in.Tiny(norm=norm)
-  optimizer = _optimizer()
+  optimizer = stand_in.make_optimizer()
   state = state_lib.create_state(
     stand_in.METHOD,
     module,
@@ -46,7 +32,7 @@ def _train(stand_in, mesh, *, steps=4, norm=True, ema_decay=0.0, scale=1.0):
   )
   states, history = [jax.device_get(state)], []
   for number in range(steps):
-    batch = mesh_lib.shard_batch(_batch(number), mesh=mesh)
+    batch = mesh_lib.shard_batch(stand_in.make_batch(number), mesh=mesh)
     state, metrics = step(state, batch)
     states.append(jax.device_get(state))
     history.append({k: float(v) for k, v in metrics.items()})
@@ -97,7 +83,7 @@ def test_seed_alone_makes_the_parameters(stand_in):
 
 def test_donated_state_is_gone(stand_in):
   mesh = mesh_lib.make_mesh(8)
-  module, optimizer = stand_in.Tiny(), _optimizer()
+  module, optimizer = stand_in.Tiny(), stand_in.make_optimizer()
   state = state_lib.create_state(
     stand_in.METHOD, module, optimizer, task='mef', seed=0, mesh=mesh, ema=True
   )
@@ -109,7 +95,9 @@ def test_donated_state_is_gone(stand_in):
     loss_options={},
     ema_decay=0.9,
   )
-  after, _ = step(state, mesh_lib.shard_batch(_batch(0), mesh=mesh))
+  after, _ = step(
+    state, mesh_lib.shard_batch(stand_in.make_batch(0), mesh=mesh)
+  )
   assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
   assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(after))
 
@@ -127,7 +115,7 @@ def test_gradient_norm_and_options_of_the_loss(stand_in):
   mesh = mesh_lib.make_mesh(8)
   states, history = _train(stand_in, mesh, steps=1, norm=False)
   _, scaled = _train(stand_in, mesh, steps=1, norm=False, scale=3.0)
-  batch = _batch(0)
+  batch = stand_in.make_batch(0)
 
   def loss_of(params):
     module = stand_in.Tiny()
@@ -184,7 +172,7 @@ def _with_gain(stand_in):
 @pytest.mark.parametrize('own', [True, False])
 def test_parameters_of_a_loss_are_trained_and_not_kept(stand_in, own):
   method, module = _with_gain(stand_in), stand_in.Tiny(norm=True)
-  optimizer, mesh = _optimizer(), _one_device()
+  optimizer, mesh = stand_in.make_optimizer(), _one_device()
   options = {'own': own}
   parts = (method, module, optimizer)
   state = state_lib.create_state(
@@ -199,7 +187,7 @@ def test_parameters_of_a_loss_are_trained_and_not_kept(stand_in, own):
   )
   before = jax.device_get(state.loss_variables(state.params))
   for number in range(3):
-    batch = mesh_lib.shard_batch(_batch(number), mesh=mesh)
+    batch = mesh_lib.shard_batch(stand_in.make_batch(number), mesh=mesh)
     state, _ = step(state, batch)
   after = state.loss_variables(state.params)
   network = {'Conv_0', 'Conv_1', 'BatchNorm_0'}
