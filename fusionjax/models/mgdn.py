@@ -98,8 +98,13 @@ class GuidedNetwork(nn.Module):
     filter_type: type[GuidedFilter],
     outputs: int,
     train: bool,
+    guess: Array | None = None,
   ) -> Array:
-    """Runs the stages and the head on features; [b, h, w, outputs]."""
+    """Runs the stages and the head on features; [b, h, w, outputs].
+
+    With a guess [b, h, w, outputs] the head is a correction of it, which
+    begins as none; without one it is what a sigmoid is taken of, as published.
+    """
     rates = np.linspace(0, self.drop_path, sum(self.depths))
     rates = rates if train else np.zeros_like(rates)
     make_filter = functools.partial(
@@ -125,7 +130,9 @@ class GuidedNetwork(nn.Module):
     x = Conv(self.channels, 3, name='body')(*maps)
     x = nn.leaky_relu(x, 0.2)
     self.sow('intermediates', 'features', x)
-    return nn.sigmoid(Conv(outputs, 3, name='head')(x + skip))
+    corrects = guess is not None
+    out = Conv(outputs, 3, zeros=corrects, name='head')(x + skip)
+    return guess + out if corrects else nn.sigmoid(out)
 
 
 def check_channels(

@@ -149,6 +149,21 @@ def test_options_that_there_are_not(options, words) -> None:
     MGDN(**options)
 
 
+def test_residual_depth_begins_as_the_upsampled_one() -> None:
+  published, net = MGDNDepth(**SMALL), MGDNDepth(**SMALL, residual=True)
+  sources = picture(2, 17, 22, 3), picture(2, 17, 22, 1, seed=1)
+  began = jax.jit(net.init)(jax.random.key(0), *sources)
+  shapes = jax.eval_shape(published.init, jax.random.key(0), *sources)
+  assert jax.tree.map(jnp.shape, began) == jax.tree.map(jnp.shape, shapes)
+  apply = jax.jit(net.apply)
+  np.testing.assert_array_equal(apply(began, *sources), sources[1])
+  # From then on it is the depth plus what the head of the published one says.
+  later = arbitrary(net, *sources)
+  said = jax.jit(published.apply)(later, *sources)
+  correction = apply(later, *sources) - sources[1]
+  np.testing.assert_allclose(jax.nn.sigmoid(correction), said, atol=1e-6)
+
+
 def test_sources_that_do_not_fit() -> None:
   grey, colour = (
     jax.ShapeDtypeStruct((1, 16, 16, c), 'float32') for c in (1, 3)

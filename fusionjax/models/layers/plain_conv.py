@@ -46,11 +46,13 @@ class Conv(nn.Module):
     features: channels of the output.
     kernel_size: side of the kernel, odd.
     dilation: distance of its taps in pixels.
+    zeros: whether kernel and bias begin as zeros.
   """
 
   features: int
   kernel_size: int = 1
   dilation: int = 1
+  zeros: bool = False
 
   @nn.compact
   def __call__(self, *maps: Array) -> Array:
@@ -58,8 +60,10 @@ class Conv(nn.Module):
     side = self.kernel_size
     inputs = sum(x.shape[-1] for x in maps)
     shape = (side, side, inputs, self.features)
-    kernel = self.param('kernel', torch_uniform(), shape)
-    init = _bias_init(side * side * inputs)
+    nought = nn.initializers.zeros
+    init = nought if self.zeros else torch_uniform()
+    kernel = self.param('kernel', init, shape)
+    init = nought if self.zeros else _bias_init(side * side * inputs)
     bias = self.param('bias', init, (self.features,))
     if side == 1:
       return _pointwise(maps, kernel[0, 0]) + bias[None, None, None]
