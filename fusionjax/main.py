@@ -15,7 +15,7 @@ config_flags.DEFINE_config_file(
   'config', None, 'A training config, such as configs/mef_ffmef.py[:quick].'
 )
 flags.DEFINE_string(
-  'workdir', '', 'Folder of the run; runs/<name of the config> by default.'
+  'workdir', '', 'Folder of the run, here or gs://...; runs/CONFIG by default.'
 )
 flags.DEFINE_enum('mode', 'train', ['train', 'evaluate'], 'What to do.')
 flags.DEFINE_string('profile_steps', '', 'Steps to profile, such as 10:15.')
@@ -48,7 +48,6 @@ def main(argv: Sequence[str]) -> int:
 
   workdir = FLAGS.workdir or commandline.default_workdir(_config_file())
   try:
-    commandline.check_workdir(FLAGS.workdir)
     profile = profiling.parse_steps(FLAGS.profile_steps)
     distributed.connect(**commandline.processes(FLAGS))
     if FLAGS.mode == 'train':

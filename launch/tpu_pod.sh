@@ -6,6 +6,8 @@
 #     --tries=20 --setup='sudo mkdir -p /mnt/share && sudo mount
 #     10.0.0.2:/share /mnt/share' -- --config=configs/mef_ffmef.py
 #     --workdir=/mnt/share/run1
+#   launch/tpu_pod.sh pod1 --zone=us-west4-a --spot --tries=20 --
+#     --config=configs/mef_ffmef.py --workdir=gs://BUCKET/run1
 #
 #   --type=TYPE        accelerator type; v5litepod-8
 #   --version=VERSION  runtime; v2-alpha-tpuv5-lite
@@ -53,14 +55,11 @@ workdir=''
 for flag in "$@"; do
   case $flag in --workdir=*) workdir=${flag#*=} ;; esac
 done
-case $workdir in
-  *://*) usage 'checkpoints are not written to buckets: mount the bucket or a share by --setup, and give --workdir=/mnt/...' ;;
-esac
 # More than 8 chips (of v2 to v4 and v5p: cores) are several hosts.
 if [ "${type##*-}" -gt 8 ]; then
   case $workdir in
-    /*) ;;
-    *) usage "$type has several hosts, which share no disk: mount a share by --setup, and give --workdir=/mnt/..." ;;
+    /* | gs://*) ;;
+    *) usage "$type has several hosts, which share no disk: give --workdir=gs://..., or mount a share by --setup, and give --workdir=/mnt/..." ;;
   esac
 fi
 
@@ -122,7 +121,7 @@ train() {
 }
 
 collect() {
-  case $workdir in /*) return ;; esac
+  case $workdir in /* | *://*) return ;; esac
   run "${tpu[@]}" scp "$name:fusionjax/${workdir:-runs}" "$into" "${where[@]}" --worker=0 --recurse
 }
 

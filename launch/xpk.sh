@@ -67,10 +67,10 @@ shared=''
 for flag in "$@"; do
   case $flag in
     *[!A-Za-z0-9_./:=,@+-]*) usage "no quotes get through XPK: put ${flag%%=*} into a config" ;;
-    --workdir=/*) shared=1 ;;
+    --workdir=/* | --workdir=gs://*) shared=1 ;;
   esac
 done
-[ -n "$shared" ] || usage 'a pod loses its disk, and buckets take no checkpoints: give --storage=NAME and a --workdir=/... on it'
+[ -n "$shared" ] || usage 'a pod loses its disk: give --workdir=gs://..., or --storage=NAME and a --workdir=/... on it'
 
 case $type in
   v[0-9]* | tpu*)

@@ -296,7 +296,7 @@ def test_pod_of_several_hosts_needs_a_shared_workdir():
   for flag, message in (
     ('--workdir=runs/x', 'share no disk'),
     ('--seed=1', 'share no disk'),
-    ('--workdir=gs://b/x', 'not written to buckets'),
+    ('--workdir=s3://b/x', 'share no disk'),
   ):
     done = bash('tpu_pod.sh', *_POD, '--dry-run', '--', flag)
     assert done.returncode == 2 and message in done.stderr
@@ -307,6 +307,9 @@ def test_pod_of_several_hosts_needs_a_shared_workdir():
   assert collected.endswith(
     'scp pod1:fusionjax/runs/x . --zone=z --worker=0 --recurse'
   )
+  # In a bucket all is where it should be.
+  done = bash('tpu_pod.sh', *_POD, '--dry-run', '--', '--workdir=gs://b/x')
+  assert done.returncode == 0 and '--recurse' not in done.stdout
 
 
 # --- xpk.sh

@@ -20,12 +20,14 @@ _THREADS = 16
 _PATIENCE = 4 * 3600
 
 
-def local(root: str | Path) -> Path:
+def local(root: str | Path, *, again: bool = False) -> Path:
   """Returns a local path of data, wherever it is.
 
   Args:
     root: a path; `file://...`; or a folder or file in a bucket: `gs://...`,
       `s3://...` or `az://...`, of which what is not yet here is copied.
+    again: whether to copy what is here too: it may have changed and kept its
+      length.
 
   Returns:
     A path of this machine.
@@ -36,17 +38,41 @@ def local(root: str | Path) -> Path:
   scheme, separator, rest = str(root).partition('://')
   if not separator:
     return Path(root).expanduser()
-  if scheme == 'file':
-    return Path(rest)
-  if scheme not in SCHEMES:
+  _check_scheme(str(root))
+  return Path(rest) if scheme == 'file' else _mirrored(str(root), again=again)
+
+
+def _check_scheme(url: str) -> None:
+  if url.partition('://')[0] not in (*SCHEMES, 'file'):
     raise InputError(
-      f'{root} is of no known kind. Give a folder of this machine, or '
+      f'{url} is of no known kind. Give a folder of this machine, or '
       f'{", ".join(f"{known}://" for known in SCHEMES)}BUCKET/...'
     )
-  return _mirrored(str(root))
 
 
-def _mirrored(url: str) -> Path:
+def open_path(url: str) -> Any:
+  """Opens a place in a bucket as a path.
+
+  Args:
+    url: `gs://...`, `s3://...`, `az://...`, or `file://...`.
+
+  Returns:
+    An `etils.epath.Path`. Google's buckets need TensorFlow or gcsfs, Amazon's
+    s3fs, Azure's adlfs.
+
+  Raises:
+    InputError: if the scheme is unknown.
+  """
+  _check_scheme(url)
+  if url.startswith(('s3://', 'az://')):
+    # Epath asks TensorFlow where it is installed, and that knows neither.
+    os.environ.setdefault('EPATH_USE_TF', '0')
+  from etils import epath
+
+  return epath.Path(url.removeprefix('file://'))
+
+
+def _mirrored(url: str, *, again: bool) -> Path:
   """Copies what is in a bucket, and not yet here, and returns the copy."""
   import filelock
 
@@ -58,7 +84,9 @@ def _mirrored(url: str) -> Path:
   # Several processes of a host: one copies, and the others find it done.
   with filelock.FileLock(f'{target.parent}.lock', timeout=_PATIENCE):
     try:
-      source = _open(url)
+      source = open_path(url)
+      if again and target.is_file():
+        target.unlink(missing_ok=True)
       if source.is_dir():
         _copy_all(source, target)
       else:
@@ -71,13 +99,6 @@ def _mirrored(url: str) -> Path:
         'access, or copy it to this machine.'
       ) from error
   return target
-
-
-def _open(url: str) -> Any:
-  """The place in the bucket, as a path."""
-  from etils import epath
-
-  return epath.Path(url)
 
 
 def _cache() -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from fusionjax import errors
+from fusionjax.data import buckets
 from fusionjax.errors import InputError
 from fusionjax.inference.model import FusionModel
 from fusionjax.methods import registry
@@ -23,9 +24,10 @@ def load_model(
 
   Args:
     name_or_path: name of a model that ships (`ffmef-mef`), the workdir of a
-      training, a weight file of fusionjax (.safetensors), or a published
-      checkpoint (.pth, .pt, .model, .npz, or .safetensors with PyTorch's
-      names), or the folder of one that consists of several files.
+      training, in a bucket too (`gs://...`, `s3://...`, `az://...`), a weight
+      file of fusionjax (.safetensors), or a published checkpoint (.pth, .pt,
+      .model, .npz, or .safetensors with PyTorch's names), or the folder of
+      one that consists of several files.
     like: name of the model that a published checkpoint belongs to.
 
   Returns:
@@ -44,8 +46,8 @@ def load_model(
   if path.is_dir() and like is not None:
     return _from_published(path, like)
   if path.suffix.lower() == '.safetensors' and weights.is_ours(path):
-    folder = Path(name)
-    model = _from_weights(path, folder.name if folder.is_dir() else path.stem)
+    is_file = Path(name).suffix.lower() in published.SUFFIXES
+    model = _from_weights(path, path.stem if is_file else Path(name).name)
     if like is not None and (model.method, model.task) != registry.get_model(
       like
     ):
@@ -68,6 +70,10 @@ def load_model(
 
 def _find(name: str, like: str | None) -> Path:
   """Finds the file that a name or path means."""
+  if '://' in name:
+    inside = Path(name).suffix.lower() in published.SUFFIXES
+    url = name if inside else f'{name.rstrip("/")}/{WORKDIR_WEIGHTS}'
+    name = str(buckets.local(url, again=True))
   path = Path(name)
   if path.is_dir():
     if not (path / WORKDIR_WEIGHTS).is_file():

@@ -130,9 +130,8 @@ class GuidedNetwork(nn.Module):
     x = Conv(self.channels, 3, name='body')(*maps)
     x = nn.leaky_relu(x, 0.2)
     self.sow('intermediates', 'features', x)
-    corrects = guess is not None
-    out = Conv(outputs, 3, zeros=corrects, name='head')(x + skip)
-    return guess + out if corrects else nn.sigmoid(out)
+    out = Conv(outputs, 3, zeros=guess is not None, name='head')(x + skip)
+    return nn.sigmoid(out) if guess is None else guess + out
 
 
 def check_channels(

@@ -63,6 +63,7 @@ class Checkpoints:
     keep: int = 2,
     best: str = '',
     damaged: str = 'error',
+    alone: bool = False,
     say: Callable[[str], None] = print,
   ):
     """Opens a folder of checkpoints, or makes it.
@@ -74,11 +75,14 @@ class Checkpoints:
         the highest one is kept too. Empty for none.
       damaged: whether a damaged newest checkpoint is an `error`, or is set
         aside and the `previous` one restored.
+      alone: whether each process has a folder of its own, with the same in
+        it. Then the first one saves all; else each saves its part.
       say: prints a line about what was skipped.
     """
     self._folder = folder.absolute()
     self._damaged = damaged
     self._best = best
+    self._alone = alone
     self._say = say
     policies: list[Any] = [checkpoint_managers.LatestN(max(1, keep))]
     if best:
@@ -93,15 +97,31 @@ class Checkpoints:
       preservation_policy=checkpoint_managers.AnyPreservationPolicy(policies),
       cleanup_tmp_directories=True,
       enable_async_checkpointing=True,
+      **(self._by_itself() if alone else {}),
     )
     self._manager = self._open()
 
+  def _by_itself(self) -> dict[str, Any]:
+    """Options of orbax for a process that waits for no other one."""
+    process = jax.process_index()
+    # Orbax makes no folder then.
+    self._folder.mkdir(parents=True, exist_ok=True)
+    own = ocp.options.MultiprocessingOptions(
+      primary_host=process,
+      active_processes={process},
+      barrier_sync_key_prefix=f'process{process}',
+    )
+    return {'create': False, 'multiprocessing_options': own}
+
   def _open(self) -> ocp.CheckpointManager:
-    return ocp.CheckpointManager(
+    manager = ocp.CheckpointManager(
       self._folder,
       options=self._options,
       item_names=('state', 'facts'),
     )
+    # By all processes, whoever writes.
+    self._saved = set(manager.all_steps())
+    return manager
 
   def save(
     self,
@@ -121,12 +141,17 @@ class Checkpoints:
       errors.InputError: if this one or the one before cannot be written.
     """
     step = int(state.step)
-    if step in self._manager.all_steps():
+    if step in self._saved:
       return
+    self._saved.add(step)
+    if self._alone:
+      state = jax.tree.map(to_host, state)
     facts = {**(facts or {}), 'sha256': _digest(state)}
     metrics = None
     if self._best and scores and self._best in scores:
       metrics = {self._best: float(scores[self._best])}
+    if self._alone and jax.process_index():
+      return
     self._check_room(state)
     with self._writing():
       self._manager.save(
@@ -266,7 +291,7 @@ class Checkpoints:
     if not steps:
       return
     self._manager.close()
-    if jax.process_index() == 0:
+    if self._alone or jax.process_index() == 0:
       for step in steps:
         aside = self._folder / f'damaged-{step}'
         shutil.rmtree(aside, ignore_errors=True)

@@ -57,19 +57,6 @@ def default_workdir(config_file: str) -> Path:
   return Path('runs') / (Path(path).name + variant.replace(':', '_'))
 
 
-def check_workdir(given: str) -> None:
-  """Refuses folders that no file system has.
-
-  Raises:
-    errors.InputError: if the folder is one of a bucket.
-  """
-  if '://' in given:
-    raise errors.InputError(
-      f'--workdir is {given}, and checkpoints do not go to buckets. Give a'
-      ' folder, such as one where the bucket or a share is mounted.'
-    )
-
-
 def define_processes(flags: Any) -> None:
   """Defines the flags that make several processes one training.
 

@@ -12,6 +12,7 @@ from fusionjax.data import scenes, sources
 from fusionjax.pretrained import weights
 from fusionjax.training import judges, outputs, progress, scores, validation
 from fusionjax.training import run as run_lib
+from fusionjax.training import workdir as workdir_lib
 
 TABLE = 'evaluation.csv'
 
@@ -26,19 +27,27 @@ def evaluate(config: ml_collections.ConfigDict, workdir: Path | str) -> None:
   Args:
     config: the config of the training, perhaps with another data.root or
       data.name.
-    workdir: the folder of the training.
+    workdir: the folder of the training, or one in a bucket.
 
   Raises:
     errors.InputError: if there are no weights, or the data cannot be read.
   """
-  workdir = Path(workdir)
+  with workdir_lib.opened(
+    workdir, wanted=lambda name: name == outputs.WEIGHTS
+  ) as place:
+    _evaluate(config, place)
+
+
+def _evaluate(
+  config: ml_collections.ConfigDict, place: workdir_lib.Workdir
+) -> None:
   console = progress.Console(quiet=jax.process_index() > 0)
   plain = config.to_dict()
   toolbox = plain['eval']['toolbox']
   names = judges.select(
     plain['eval']['metrics'], task=plain['task'], toolbox=toolbox
   )
-  loaded = _load(plain, workdir)
+  loaded = _load(plain, place.folder)
   method, module = run_lib.open_module({**plain, 'model': loaded.options})
   source = _open_scenes(plain)
   console.say(source.describe())
@@ -50,10 +59,10 @@ def evaluate(config: ml_collections.ConfigDict, workdir: Path | str) -> None:
     toolbox=toolbox,
   )
   if jax.process_index() == 0:
-    scores.write_scores(workdir / TABLE, found, metrics=names)
+    scores.write_scores(place.folder / TABLE, found, metrics=names)
   means = validation.format_means(found)
   console.say(f'{progress.number(len(found) - 1, "scene")}: {means}')
-  console.say(f'Wrote {workdir / TABLE}.')
+  console.say(f'Wrote {place.name}/{TABLE}.')
 
 
 def _load(config: Mapping[str, Any], workdir: Path) -> weights.Weights:

@@ -31,6 +31,7 @@ from fusionjax.training import (
 from fusionjax.training import mesh as mesh_lib
 from fusionjax.training import run as run_lib
 from fusionjax.training import step as step_lib
+from fusionjax.training import workdir as workdir_lib
 
 # Steps that the devices may be behind.
 _AHEAD = 2
@@ -51,7 +52,8 @@ def train(
 
   Args:
     config: a training config; see `configs/`.
-    workdir: the folder of the run.
+    workdir: the folder of the run, or one in a bucket: `gs://...`,
+      `s3://...`, `az://...`; see `workdir`.
     command: how this training was started, for the metadata of the weights.
     profile: the first and the last step to profile, counted from 1.
 
@@ -62,26 +64,15 @@ def train(
     KeyboardInterrupt: after SIGINT, when all is saved.
   """
   console = progress.Console(quiet=jax.process_index() > 0)
-  workdir = Path(workdir)
   run = run_lib.open_run(config)
-  make_folder(workdir)
-  same_run.check_same_run(workdir, run.config)
-  _introduce(run, console)
   with (
     signals.StopSignals() as stop,
-    contextlib.closing(
-      checkpoints_lib.Checkpoints(
-        workdir / 'checkpoints',
-        keep=run.config['checkpoint']['keep'],
-        best=run.config['checkpoint']['best'],
-        damaged=run.config['checkpoint']['damaged'],
-        say=console.say,
-      )
-    ) as checkpoints,
+    workdir_lib.opened(workdir) as place,
+    contextlib.closing(_open(run, place, console)) as checkpoints,
     contextlib.closing(console),
   ):
     try:
-      training = Training(run, workdir, checkpoints, console, command)
+      training = Training(run, place, checkpoints, console, command)
       stopped = training.go(stop, profile=profile)
     except jax.errors.JaxRuntimeError as error:
       distributed.stop_alone(error)
@@ -91,6 +82,23 @@ def train(
       raise
   if stopped == signal.SIGINT:
     raise KeyboardInterrupt
+
+
+def _open(
+  run: run_lib.Run, place: workdir_lib.Workdir, console: progress.Console
+) -> checkpoints_lib.Checkpoints:
+  """Opens the checkpoints in a folder that is that of this training."""
+  make_folder(place.folder)
+  same_run.check_same_run(place.folder, run.config)
+  _introduce(run, console)
+  return checkpoints_lib.Checkpoints(
+    place.folder / 'checkpoints',
+    keep=run.config['checkpoint']['keep'],
+    best=run.config['checkpoint']['best'],
+    damaged=run.config['checkpoint']['damaged'],
+    alone=place.mirrored,
+    say=console.say,
+  )
 
 
 def make_folder(workdir: Path) -> None:
@@ -147,13 +155,14 @@ class Training:
   def __init__(
     self,
     run: run_lib.Run,
-    workdir: Path,
+    workdir: workdir_lib.Workdir,
     checkpoints: checkpoints_lib.Checkpoints,
     console: progress.Console,
     command: str,
   ):
     """Restores the newest checkpoint, or initialises at step 0."""
     self._run = run
+    self._workdir = workdir
     self._checkpoints = checkpoints
     self._console = console
     self._begun = time.monotonic()
@@ -193,11 +202,11 @@ class Training:
     if self.step >= steps and self._outputs.complete():
       self._console.say(
         f'This training is done: step {self.step} of {steps}, see '
-        f'{self._outputs.workdir}. To go on, raise epochs or steps; for '
+        f'{self._workdir.name}. To go on, raise epochs or steps; for '
         'another training, give another --workdir.'
       )
       return None
-    self._profile = profiling.Profile(self._outputs.workdir, profile)
+    self._profile = profiling.Profile(self._workdir.folder, profile)
     received = self._catch_up(stop)
     if not received and self.step < steps:
       received = self._train(stop)
@@ -205,7 +214,7 @@ class Training:
     if received:
       self._console.say(
         f'{signal.Signals(received).name}: saved step {self.step} of {steps} '
-        f'in {self._outputs.workdir}. The same command continues.'
+        f'in {self._workdir.name}. The same command continues.'
       )
       return received
     self._outputs.finish(self.step, self.state, seconds=self._elapsed())
@@ -361,6 +370,7 @@ class Training:
         'train/memory': float(memory),
       },
     )
+    self._workdir.sync()
 
   def _save(self, *, wait: bool) -> None:
     """Saves a checkpoint, and the weights of this step."""
@@ -373,6 +383,7 @@ class Training:
     self._outputs.write_weights(self.step, self.state, seconds=seconds)
     if wait:
       self._checkpoints.wait()
+      self._workdir.sync(wait=True)
 
 
 def _ordered(metrics: Mapping[str, Any]) -> dict[str, float]:

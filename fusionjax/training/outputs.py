@@ -26,6 +26,7 @@ from fusionjax.training import (
 )
 from fusionjax.training import run as run_lib
 from fusionjax.training import state as state_lib
+from fusionjax.training import workdir as workdir_lib
 
 WEIGHTS = 'weights.safetensors'
 SCORES = 'scores.csv'
@@ -43,7 +44,7 @@ class Outputs:
   def __init__(
     self,
     run: run_lib.Run,
-    workdir: Path,
+    workdir: workdir_lib.Workdir,
     *,
     say: Callable[[str], None],
     command: str,
@@ -58,7 +59,8 @@ class Outputs:
       command: how the training was started.
       start_step: the step to go on from.
     """
-    self.workdir = workdir
+    self.workdir = workdir.folder
+    self._name = workdir.name
     self._run = run
     self._say = say
     self._command = command
@@ -71,15 +73,19 @@ class Outputs:
     self._metrics = judges.select(
       run.config['eval']['metrics'], task=run.task, toolbox=self._toolbox
     )
-    self._table = scores.ScoreTable(workdir / SCORES, metrics=self._metrics)
+    self._table = scores.ScoreTable(
+      self.workdir / SCORES, metrics=self._metrics
+    )
     self._table.forget_after(start_step)
     self._latest: tuple[int, dict[str, float]] = (-1, {})
     self._log: scalars.ScalarLog | None = None
     self._journal: journal.Journal | None = None
     if self._first and start_step < run.steps:
-      self._journal = journal.Journal(workdir / JOURNAL, start_step=start_step)
+      self._journal = journal.Journal(
+        self.workdir / JOURNAL, start_step=start_step
+      )
       self._log = scalars.ScalarLog(
-        workdir / 'tensorboard', start_step=start_step
+        self.workdir / 'tensorboard', start_step=start_step
       )
 
   def keep_initial(self, state: state_lib.TrainState) -> None:
@@ -249,7 +255,7 @@ class Outputs:
     after = validation.to_host(state.variables_to_keep())
     if self._first:
       self._write_samples(before, after)
-      self._say(f'Done: {self.workdir} holds {WEIGHTS}, {SCORES}, {SAMPLES}.')
+      self._say(f'Done: {self._name} holds {WEIGHTS}, {SCORES}, {SAMPLES}.')
     for log in (self._log, self._journal):
       if log:
         log.close()

@@ -39,7 +39,7 @@ class Memory:
 def bucket(monkeypatch, tmp_path):
   files = {'reads': []}
   monkeypatch.setenv(buckets.VARIABLE, str(tmp_path / 'copies'))
-  monkeypatch.setattr(buckets, '_open', lambda url: Memory(files, url))
+  monkeypatch.setattr(buckets, 'open_path', lambda url: Memory(files, url))
   return files
 
 
@@ -102,7 +102,9 @@ def test_real_paths_of_buckets_are_understood(monkeypatch, tmp_path):
   (tmp_path / 'in' / 'deep').mkdir(parents=True)
   (tmp_path / 'in' / 'deep' / 'x').write_bytes(b'x')
   monkeypatch.setenv(buckets.VARIABLE, str(tmp_path / 'copies'))
-  monkeypatch.setattr(buckets, '_open', lambda _: epath.Path(tmp_path / 'in'))
+  monkeypatch.setattr(
+    buckets, 'open_path', lambda _: epath.Path(tmp_path / 'in')
+  )
   copied = buckets.local('gs://any/in')
   assert (copied / 'deep' / 'x').read_bytes() == b'x'
   assert str(epath.Path('gs://any/in')) == 'gs://any/in'

@@ -1,4 +1,4 @@
-"""The stand-in method as a fixture."""
+"""The stand-in method, and the script that kills its trainings, as fixtures."""
 
 import importlib.util
 import sys
@@ -6,16 +6,26 @@ from pathlib import Path
 
 import pytest
 
-_PATH = Path(__file__).with_name('stand_in.py')
+
+def _load(name):
+  path = Path(__file__).with_name(f'{name}.py')
+  spec = importlib.util.spec_from_file_location(name, path)
+  module = importlib.util.module_from_spec(spec)
+  sys.modules[name] = module
+  spec.loader.exec_module(module)
+  return module
 
 
 @pytest.fixture(scope='session')
 def stand_in():
   """The module `stand_in.py`, with its method registered."""
-  spec = importlib.util.spec_from_file_location('stand_in', _PATH)
-  module = importlib.util.module_from_spec(spec)
-  sys.modules['stand_in'] = module
-  spec.loader.exec_module(module)
+  module = _load('stand_in')
   module.register()
   yield module
   module.registry.METHODS.pop('tiny')
+
+
+@pytest.fixture(scope='session')
+def kills():
+  """The module `kills.py`."""
+  return _load('kills')

@@ -7,7 +7,6 @@ import ast
 import os
 import sys
 import types
-from pathlib import Path
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -116,16 +115,23 @@ def make_config(**changes) -> ml_collections.ConfigDict:
 def main() -> None:
   """Trains the stand-in; several processes where the environment says so."""
   from fusionjax import errors
-  from fusionjax.training import commandline, distributed, health, loop
+  from fusionjax.training import (
+    commandline,
+    distributed,
+    health,
+    loop,
+    workdir,
+  )
 
   commandline.quiet_libraries()
+  workdir.PAUSE = float(os.environ.get('STAND_IN_PAUSE', workdir.PAUSE))
 
   distributed.connect(heartbeat=int(os.environ.get('STAND_IN_HEARTBEAT', '20')))
   register()
   pairs = [argument.split('=', 1) for argument in sys.argv[2:]]
   changes = {name: ast.literal_eval(value) for name, value in pairs}
   try:
-    loop.train(make_config(**changes), Path(sys.argv[1]), command='tiny')
+    loop.train(make_config(**changes), sys.argv[1], command='tiny')
   except KeyboardInterrupt:
     sys.exit(130)
   except (errors.InputError, health.TrainingError) as error:

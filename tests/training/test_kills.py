@@ -1,11 +1,8 @@
 """Trainings that are really killed, and what they leave."""
 
-import importlib.util
 import re
 import signal
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import orbax.checkpoint as ocp
@@ -14,22 +11,9 @@ import pytest
 from fusionjax.pretrained import weights
 from fusionjax.training import journal, loop
 
-_PATH = Path(__file__).with_name('kills.py')
-
-
-def _load(path):
-  spec = importlib.util.spec_from_file_location(path.stem, path)
-  module = importlib.util.module_from_spec(spec)
-  sys.modules[path.stem] = module
-  spec.loader.exec_module(module)
-  return module
-
-
-kills = _load(_PATH)
-
 
 @pytest.fixture(scope='module')
-def straight(tmp_path_factory):
+def straight(kills, tmp_path_factory):
   """A training in one process that nobody disturbs."""
   workdir = tmp_path_factory.mktemp('straight')
   process = kills.Process(workdir, **kills.OPTIONS)
@@ -80,23 +64,40 @@ def _losses(workdir):
   return {x['step']: x['train/loss'] for x in lines if 'train/loss' in x}
 
 
-def _assert_survives(straight, workdir, number, seed):
+def _assert_survives(kills, straight, workdir, number, seed):
   done = kills.train_with_kills(workdir, number, seed=seed)
   # Most have hit what they were meant for, each moment at least once.
   assert {kill.moment for kill in done if kill.hit} == set(kills.MOMENTS), done
   _assert_same(straight, workdir)
 
 
-def test_five_kills_change_nothing(straight, tmp_path):
-  _assert_survives(straight, tmp_path, 5, seed=1)
+def test_five_kills_change_nothing(kills, straight, tmp_path):
+  _assert_survives(kills, straight, tmp_path, 5, seed=1)
+
+
+def test_a_kill_of_a_training_in_a_bucket(
+  kills, straight, tmp_path, monkeypatch
+):
+  monkeypatch.setenv('STAND_IN_PAUSE', '0')
+  url = f'file://{tmp_path}'
+  process = kills.Process(url, **kills.OPTIONS)
+  # While it is copied, or soon after.
+  sent = tmp_path / 'checkpoints' / '50'
+  assert process.wait_until(sent.exists), process.said()
+  process.send(signal.SIGKILL)
+  process.end()
+  process = kills.Process(url, **kills.OPTIONS)
+  assert process.end() == 0, process.said()
+  assert 'Continuing after step' in process.said()
+  _assert_same(straight, tmp_path)
 
 
 @pytest.mark.long
-def test_thirty_kills_change_nothing(straight, tmp_path):
-  _assert_survives(straight, tmp_path, 30, seed=2)
+def test_thirty_kills_change_nothing(kills, straight, tmp_path):
+  _assert_survives(kills, straight, tmp_path, 30, seed=2)
 
 
-def _kill_in_turn(workdir, victims):
+def _kill_in_turn(kills, workdir, victims):
   """Kills one of two processes, again and again, and lets both end."""
   for victim in victims:
     code, seconds, said = kills.kill_one_of_two(workdir, victim)
@@ -115,22 +116,22 @@ def _kill_in_turn(workdir, victims):
   assert 'step' not in again[1].said()
 
 
-def test_one_of_two_is_killed(straight, tmp_path):
-  _kill_in_turn(tmp_path, [1])
+def test_one_of_two_is_killed(kills, straight, tmp_path):
+  _kill_in_turn(kills, tmp_path, [1])
   one, two = _losses(straight), _losses(tmp_path)
   assert two == pytest.approx(one, rel=1e-5)
 
 
 @pytest.mark.long
-def test_each_of_two_is_killed(tmp_path):
+def test_each_of_two_is_killed(kills, tmp_path):
   whole = kills.start_two(tmp_path / 'whole')
   assert [p.end() for p in whole] == [0, 0], whole[0].said()
-  _kill_in_turn(tmp_path / 'killed', [0, 1, 0])
+  _kill_in_turn(kills, tmp_path / 'killed', [0, 1, 0])
   _assert_same(tmp_path / 'whole', tmp_path / 'killed')
 
 
 @pytest.mark.long
-def test_a_frozen_process_counts_as_lost(tmp_path):
+def test_a_frozen_process_counts_as_lost(kills, tmp_path):
   both = kills.start_two(tmp_path)
   assert both[0].wait_until(lambda: both[0].count('step ', 'loss') >= 2)
   both[1].send(signal.SIGSTOP)
@@ -143,7 +144,7 @@ def test_a_frozen_process_counts_as_lost(tmp_path):
   both[1].end()
 
 
-def test_sigterm_while_compiling_saves_and_ends(tmp_path):
+def test_sigterm_while_compiling_saves_and_ends(kills, tmp_path):
   options = {**kills.OPTIONS, 'steps': 100_000}
   process = kills.Process(tmp_path, **options)
   assert process.wait_until(lambda: process.count('step 0:') > 0)
@@ -154,7 +155,7 @@ def test_sigterm_while_compiling_saves_and_ends(tmp_path):
 
 
 def test_sigterm_while_scoring_saves_and_owes_the_scores(
-  stand_in, tmp_path, capsys
+  kills, stand_in, tmp_path, capsys
 ):
   options = {
     **kills.OPTIONS,
@@ -177,7 +178,7 @@ def test_sigterm_while_scoring_saves_and_owes_the_scores(
 
 
 @pytest.mark.long
-def test_sigterm_stops_two_at_one_step(tmp_path):
+def test_sigterm_stops_two_at_one_step(kills, tmp_path):
   both = kills.start_two(tmp_path, steps=100_000)
   assert both[0].wait_until(lambda: both[0].count('step ', 'loss') >= 2)
   # The one that hears it tells the other.
@@ -187,7 +188,7 @@ def test_sigterm_stops_two_at_one_step(tmp_path):
 
 
 @pytest.mark.long
-def test_one_process_goes_on_for_two_and_two_for_one(tmp_path):
+def test_one_process_goes_on_for_two_and_two_for_one(kills, tmp_path):
   # The arrays of the state are split over the devices of both.
   options = {'mesh__shard_parameters': 8, 'model__channels': 4}
   whole, moved = tmp_path / 'whole', tmp_path / 'moved'
