@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +124,13 @@ class Mirror(Workdir):
   def sweep(self) -> None:
     """Deletes what kills have left of checkpoints that no list names.
 
+    And finds out, before any work, whether the bucket can be written.
+
     Raises:
       errors.InputError: if the bucket cannot be written.
     """
     with self._errors('written'):
+      self._write_list(self._listed)
       there = set(_names(self._remote / _CHECKPOINTS.rstrip('/')))
       there = {f'{_CHECKPOINTS}{name}' for name in there}
       self._each(self._delete, sorted(there - self._listed))
@@ -155,8 +158,7 @@ class Mirror(Workdir):
     gone = self._copied.keys() - here.keys()
     listed = (self._listed - gone) | here.keys()
     if listed != self._listed:
-      text = json.dumps(sorted(listed), indent=0) + '\n'
-      self._write(LIST, text.encode())
+      self._write_list(listed)
     self._each(self._delete, sorted(gone))
     self._listed, self._copied = listed, here
 
@@ -168,6 +170,10 @@ class Mirror(Workdir):
       del here[name]
     else:
       self._write(name, data)
+
+  def _write_list(self, names: Iterable[str]) -> None:
+    text = json.dumps(sorted(names), indent=0) + '\n'
+    self._write(LIST, text.encode())
 
   def _write(self, name: str, data: bytes) -> None:
     target = self._remote / name

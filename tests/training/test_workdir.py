@@ -106,6 +106,11 @@ def test_copies_on_the_side_are_not_too_many(two, monkeypatch):
 def test_a_bucket_that_refuses(two, monkeypatch):
   mirror, there = two
   there.write_text('no folder')
+  with (
+    pytest.raises(InputError, match=r'there cannot be written: .*access'),
+    workdir.opened(f'file://{there}'),
+  ):
+    pytest.fail('it should be known before any work')
   (mirror.folder / 'log').write_text('1')
   with pytest.raises(InputError, match=r'there cannot be written: .*access'):
     mirror.sync(wait=True)
