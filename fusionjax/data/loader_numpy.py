@@ -6,13 +6,12 @@ numbers, the same order, the same sums when resizing.
 
 import collections
 import concurrent.futures
-import os
 from collections.abc import Generator, Mapping
 from typing import Any
 
 import numpy as np
 
-from fusionjax.data import bicubic, draws
+from fusionjax.data import bicubic, draws, processors
 from fusionjax.data.crops import DRAWS, Reader
 
 # Batches that are being made ahead of the one that is asked for.
@@ -47,7 +46,7 @@ def batches(
   """
   total = int(options['batch_size'])
   share = total // process_count
-  workers = concurrent.futures.ThreadPoolExecutor(_cores())
+  workers = concurrent.futures.ThreadPoolExecutor(processors.count())
   waiting: collections.deque[list[concurrent.futures.Future]] = (
     collections.deque()
   )
@@ -72,13 +71,6 @@ def batches(
       yield images, np.array([index for _, index in samples], np.int32)
   finally:
     workers.shutdown(wait=True, cancel_futures=True)
-
-
-def _cores() -> int:
-  """Cores that this process may use."""
-  if hasattr(os, 'sched_getaffinity'):
-    return len(os.sched_getaffinity(0))
-  return os.cpu_count() or 1
 
 
 def _sample(

@@ -1,10 +1,10 @@
 """Work on many scenes at once, its results in their order."""
 
 import concurrent.futures
-import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from fusionjax.data import processors
 from fusionjax.errors import InputError
 
 Item = TypeVar('Item')
@@ -38,7 +38,7 @@ def attempt_all(
     What the function gave, or the InputError that it raised, in the order of
     the items.
   """
-  workers = min(MAX_WORKERS, os.cpu_count() or 1)
+  workers = min(MAX_WORKERS, processors.count())
   results: list[Result | InputError] = [InputError('not done')] * len(items)
   executor = concurrent.futures.ThreadPoolExecutor(workers)
   try:

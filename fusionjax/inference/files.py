@@ -1,7 +1,6 @@
 """From image files to fused image files, scene by scene."""
 
 import dataclasses
-import os
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from fusionjax.data import cubes
+from fusionjax.data import cubes, processors
 from fusionjax.data import depth as depth_lib
 from fusionjax.data import images as images_lib
 from fusionjax.data.picture import NO_METADATA, Metadata, Picture
@@ -111,7 +110,7 @@ def run_jobs(
       return Outcome(job, 'failed', error)
 
   model.expect(job.size for job in plan.jobs if job.size)
-  workers = min(max(2, os.cpu_count() or 1), _MOST_AT_A_TIME)
+  workers = min(max(2, processors.count()), _MOST_AT_A_TIME)
   begun: deque[Future[Outcome]] = deque()
   pool = ThreadPoolExecutor(workers, 'fuse')
   try:

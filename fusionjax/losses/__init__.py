@@ -8,6 +8,7 @@ from fusionjax.losses.reconstruction import (
   mean_squared_error,
   reconstruction_loss,
 )
+from fusionjax.losses.root_square import root_mean_squared_error
 from fusionjax.losses.var_ssim import var_ssim_loss
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
   'mef_ssim_loss',
   'mu_law_error',
   'reconstruction_loss',
+  'root_mean_squared_error',
   'var_ssim_loss',
 ]

@@ -55,6 +55,7 @@ def loss(
   *,
   task: str,
   information_weight: float = mgdn_training.INFORMATION_WEIGHT,
+  root_weight: float = 0.0,
 ) -> tuple[Array, LossOutput]:
   """Difference from the true depth, plus masked mutual information.
 
@@ -67,6 +68,9 @@ def loss(
     task: the task; the loss does not depend on it.
     information_weight: lambda, the weight of the information; 0 is the
       ablation without it.
+    root_weight: of the root of the mean squared error, which is not in the
+      paper. A network that corrects (`residual`) needs some: most pixels are
+      right from the start, and the least absolute error is to leave all.
 
   Returns:
     The loss and its unweighted parts.
@@ -80,8 +84,12 @@ def loss(
     module, variables, (standardise(colour), depth), batch['step']
   )
   value = losses.mean_absolute_error(refined, batch['reference'])
+  found = {'absolute_error': value}
+  if root_weight:
+    root = losses.root_mean_squared_error(refined, batch['reference'])
+    value, found = value + root_weight * root, {**found, 'root_error': root}
   value, parts = mgdn_training.add_information(
-    {'absolute_error': value},
+    found,
     value,
     variables,
     stages,

@@ -28,6 +28,8 @@ from fusionjax.models.layers.guided_filter import (
 from fusionjax.models.layers.plain_conv import Conv
 
 Array = jax.Array
+# Corrections are small, and as large as a step of an optimizer otherwise.
+_TENTH = 0.1
 
 
 class GuidedNetwork(nn.Module):
@@ -102,8 +104,9 @@ class GuidedNetwork(nn.Module):
   ) -> Array:
     """Runs the stages and the head on features; [b, h, w, outputs].
 
-    With a guess [b, h, w, outputs] the head is a correction of it, which
-    begins as none; without one it is what a sigmoid is taken of, as published.
+    With a guess [b, h, w, outputs] the head is a correction of it, in tenths,
+    which begins as none; without one it is what a sigmoid is taken of, as
+    published.
     """
     rates = np.linspace(0, self.drop_path, sum(self.depths))
     rates = rates if train else np.zeros_like(rates)
@@ -131,7 +134,7 @@ class GuidedNetwork(nn.Module):
     x = nn.leaky_relu(x, 0.2)
     self.sow('intermediates', 'features', x)
     out = Conv(outputs, 3, zeros=guess is not None, name='head')(x + skip)
-    return nn.sigmoid(out) if guess is None else guess + out
+    return nn.sigmoid(out) if guess is None else guess + _TENTH * out
 
 
 def check_channels(

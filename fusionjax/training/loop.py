@@ -226,11 +226,10 @@ class Training:
       self._outputs.keep_initial(self.state)
     due = self.step in (0, self._run.steps) or self._due('eval')
     if due and self._outputs.owes_scores(self.step):
-      self._outputs.validate(self.step, self.state, interrupted=stop.pending)
-      if stop.pending():
+      self._outputs.validate(self.step, self.state, interrupted=stop.received)
+      if stop.received():
         self._save(wait=True)
-        return stop.received(self.step)
-    return None
+    return stop.received()
 
   def _elapsed(self) -> float:
     """Seconds of training, with those before a stop."""
@@ -307,7 +306,7 @@ class Training:
     """Logs, validates and saves where it is due; returns a signal to stop."""
     last = self.step == self._run.steps
     logs = last or self._due('log')
-    received = stop.received(self.step, agree=logs)
+    received = stop.received(agree=logs)
     if logs:
       self._log(line)
     validates = last or self._due('eval')
@@ -316,9 +315,8 @@ class Training:
       # Never score, keep or ship numbers that are no numbers.
       self._fetch()
       if validates:
-        self._outputs.validate(self.step, self.state, interrupted=stop.pending)
-        if stop.pending():
-          received = stop.received(self.step)
+        self._outputs.validate(self.step, self.state, interrupted=stop.received)
+        received = received or stop.received()
       self._save(wait=bool(last or received))
       line.resume()
     # At the last step only what is owed is left to do.

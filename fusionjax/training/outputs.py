@@ -34,8 +34,8 @@ SAMPLES = 'samples.png'
 JOURNAL = 'log.jsonl'
 
 
-def _never() -> bool:
-  return False
+def _never() -> None:
+  return None
 
 
 class Outputs:
@@ -132,46 +132,62 @@ class Outputs:
     step: int,
     state: state_lib.TrainState,
     *,
-    interrupted: Callable[[], bool] = _never,
+    interrupted: Callable[[], object] = _never,
   ) -> None:
-    """Scores the held-out scenes and notes the scores.
+    """Scores the held-out scenes, each process its share, and notes the scores.
 
     Args:
       step: the step.
       state: its state.
-      interrupted: asked after each scene, whether to leave off; then nothing
-        is noted, and the scores are owed.
+      interrupted: asked after each scene, of all processes, whether to leave
+        off; then nothing is noted, and the scores are owed.
     """
     if not len(self._heldout):
       return
     # All hosts: a state may be split over them.
     variables = validation.to_host(state.variables_to_keep())
-    means = np.zeros(len(self._metrics) + 1)
+    rows = self._score(variables, interrupted)
+    if rows is None:
+      return
     if self._first:
-      found = validation.score_scenes(
-        self._fuse,
-        variables,
-        self._scenes(interrupted),
-        metrics=self._metrics,
-        toolbox=self._toolbox,
-      )
-      if not interrupted():
-        self._note(step, found)
-        mean = found[scores.MEAN]
-        means = np.array([1.0, *(mean[name] for name in self._metrics)])
-        self._show(step, variables)
+      names = [scene.name for scene in self._scenes()]
+      found = scores.collect(names, rows, metrics=self._metrics)
+      self._note(step, found)
+      self._show(step, variables)
     # Every host must agree on the best checkpoint.
-    done, *values = _from_first_host(means).tolist()
-    if done:
-      self._latest = (step, dict(zip(self._metrics, values, strict=True)))
+    means = dict(zip(self._metrics, rows.mean(axis=0).tolist(), strict=True))
+    self._latest = (step, means)
 
-  def _scenes(self, interrupted: Callable[[], bool]) -> Iterator[Any]:
-    """The scenes to score, until somebody interrupts."""
-    count = self._run.config['eval']['scenes']
-    for scene in validation.first_scenes(self._heldout, count):
+  def _score(
+    self, variables: Mapping[str, Any], interrupted: Callable[[], object]
+  ) -> np.ndarray | None:
+    """[scenes, metrics] on all processes; None where somebody interrupts."""
+    processes, mine = jax.process_count(), jax.process_index()
+    count = self._run.config['eval']['scenes'] or len(self._heldout)
+    count = min(count, len(self._heldout))
+    rounds = -(-count // processes)
+    rows = np.full((rounds, len(self._metrics)), np.nan)
+    for number in range(rounds):
       if interrupted():
-        return
-      yield scene
+        return None
+      index = number * processes + mine
+      if index < count:
+        found = validation.score_scene(
+          self._fuse,
+          variables,
+          self._heldout.read(index),
+          metrics=self._metrics,
+          toolbox=self._toolbox,
+        )
+        rows[number] = [found[name] for name in self._metrics]
+    if interrupted():
+      return None
+    return _gather(rows)[:count]
+
+  def _scenes(self) -> Iterator[Any]:
+    """The scenes that are scored."""
+    count = self._run.config['eval']['scenes']
+    return validation.first_scenes(self._heldout, count)
 
   def _note(self, step: int, found: scores.Scores) -> None:
     """Writes and says the scores of a step."""
@@ -318,6 +334,17 @@ def errors_of_writing(folder: Path) -> Iterator[None]:
       'give back the rights, and start again: the training goes on after its '
       'last checkpoint.'
     ) from error
+
+
+def _gather(rows: np.ndarray) -> np.ndarray:
+  """Rows [n, m] that each of p processes has, in turn: [n p, m]."""
+  if jax.process_count() == 1:
+    return rows
+  # Bit by bit: JAX would round them to float32.
+  bits = np.ascontiguousarray(rows).view(np.uint32)
+  gathered = np.asarray(multihost_utils.process_allgather(bits))
+  turns = np.ascontiguousarray(np.moveaxis(gathered, 0, 1)).view(np.float64)
+  return turns.reshape(-1, rows.shape[1])
 
 
 def _from_first_host(value: np.ndarray) -> np.ndarray:

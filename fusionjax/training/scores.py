@@ -4,6 +4,8 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from fusionjax.pretrained.replacing import replacing
 
 Scores = Mapping[str, Mapping[str, float]]
@@ -48,6 +50,31 @@ class ScoreTable:
       if int(row['step']) == step and row['scene'] == MEAN:
         return {k: float(row[k]) for k in self._metrics if row.get(k)}
     return None
+
+
+def collect(
+  names: Sequence[str], rows: np.ndarray, *, metrics: Sequence[str]
+) -> dict[str, dict[str, float]]:
+  """Puts scores by the names of their scenes.
+
+  Args:
+    names: of n scenes; the second one of a name is `NAME (2)`.
+    rows: [n, m] float64, values of the metrics.
+    metrics: names of the m metrics.
+
+  Returns:
+    Metrics by scene, and their means under `mean`; empty without scenes.
+  """
+  scores: dict[str, dict[str, float]] = {}
+  for name, row in zip(names, rows, strict=True):
+    unique = name if name not in scores else f'{name} (2)'
+    scores[unique] = dict(zip(metrics, row.tolist(), strict=True))
+  if scores:
+    scores[MEAN] = {
+      name: float(np.mean([values[name] for values in scores.values()]))
+      for name in metrics
+    }
+  return scores
 
 
 def _rows(scores: Scores, first: Mapping[str, str]) -> list[dict[str, str]]:

@@ -14,12 +14,15 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class StopSignals:
   """Within this context a signal is noted; a second one acts as ever.
 
-  Of several processes the runtime hears SIGTERM, and finds the step at which
-  all of them stop.
+  Of several processes the runtime hears SIGTERM, and finds the question at
+  which all of them are told.
   """
 
   def __init__(self) -> None:
     self._received: int | None = None
+    # Of several processes: how often they asked the runtime, and its answer.
+    self._asked = 0
+    self._agreed: int | None = None
     self._previous: dict[int, Any] = {}
 
   def __enter__(self) -> 'StopSignals':
@@ -42,30 +45,27 @@ class StopSignals:
       signal.signal(number, handler)
     self._previous = {}
 
-  def pending(self) -> bool:
-    """Whether this process, if it is the only one, was asked to stop."""
-    return self._received is not None and jax.process_count() == 1
-
-  def received(self, step: int, *, agree: bool = True) -> int | None:
+  def received(self, *, agree: bool = False) -> int | None:
     """Returns the signal that asked to stop.
 
     Args:
-      step: the steps done; with several processes all must ask at each step.
-      agree: with several processes, whether this is a step at which all of
-        them ask for what one of them alone has heard.
+      agree: with several processes, which all must ask equally often, whether
+        they tell each other what one of them alone has heard.
 
     Returns:
       The signal's number, or None.
     """
     if jax.process_count() == 1:
       return self._received
-    if _runtime_hears() and multihost_utils.reached_preemption_sync_point(step):
-      return signal.SIGTERM
-    if not agree:
-      return None
-    mine = np.asarray(self._received or 0, np.int32)
-    everyone = multihost_utils.process_allgather(mine)
-    return int(np.max(everyone)) or None
+    if self._agreed is None and _runtime_hears():
+      self._asked += 1
+      if multihost_utils.reached_preemption_sync_point(self._asked):
+        self._agreed = signal.SIGTERM
+    if self._agreed is None and agree:
+      mine = np.asarray(self._received or 0, np.int32)
+      everyone = multihost_utils.process_allgather(mine)
+      self._agreed = int(np.max(everyone)) or None
+    return self._agreed
 
 
 def _runtime_hears() -> bool:

@@ -61,12 +61,18 @@ def make_watch(method: base.Method, module: nn.Module, *, task: str) -> Watch:
     _, noted = module.apply(variables, *inputs, mutable=[_COLLECTION])
     return traverse_util.flatten_dict(noted.get(_COLLECTION, {}))
 
+  silent = False
+
   def watch(
     variables: Mapping[str, Any], sources: Sequence[np.ndarray]
   ) -> Image.Image | None:
+    nonlocal silent
+    if silent:
+      return None
     inputs = _inputs(method, variables, _middle(sources), task)
     # Tracing tells whether there is anything; only then it is compiled.
     if not any(map(_maps, jax.eval_shape(run, variables, *inputs).values())):
+      silent = True
       return None
     return _sheet(jax.device_get(run(variables, *inputs)))
 

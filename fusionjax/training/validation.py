@@ -87,19 +87,29 @@ def score_scenes(
   Returns:
     Metrics by scene, and their means under `mean`.
   """
-  scores: dict[str, dict[str, float]] = {}
+  names, rows = [], []
   for scene in scenes:
-    fused = fuse(variables, scene.sources)
-    if fused.shape[-1] == 1 and not scene.cubes:
-      fused = fused[..., 0]
-    name = scene.name if scene.name not in scores else f'{scene.name} (2)'
-    scores[name] = judges.score(fused, scene, metrics=metrics, toolbox=toolbox)
-  if scores:
-    scores[scores_lib.MEAN] = {
-      name: float(np.mean([values[name] for values in scores.values()]))
-      for name in metrics
-    }
-  return scores
+    found = score_scene(
+      fuse, variables, scene, metrics=metrics, toolbox=toolbox
+    )
+    names.append(scene.name)
+    rows.append([found[name] for name in metrics])
+  return scores_lib.collect(names, np.array(rows), metrics=metrics)
+
+
+def score_scene(
+  fuse: Fuse,
+  variables: Mapping[str, Any],
+  scene: Example,
+  *,
+  metrics: Sequence[str],
+  toolbox: str,
+) -> dict[str, float]:
+  """Fuses one scene and scores the result; see `score_scenes`."""
+  fused = fuse(variables, scene.sources)
+  if fused.shape[-1] == 1 and not scene.cubes:
+    fused = fused[..., 0]
+  return judges.score(fused, scene, metrics=metrics, toolbox=toolbox)
 
 
 def format_means(scores: scores_lib.Scores) -> str:

@@ -204,3 +204,16 @@ def test_one_process_goes_on_for_two_and_two_for_one(kills, tmp_path):
       assert [p.end() for p in both] == [0, 0], both[0].said()
   assert 'Continuing after step 80 of 120' in both[0].said()
   assert _losses(moved) == pytest.approx(_losses(whole), rel=1e-5)
+
+
+@pytest.mark.long
+def test_sigterm_stops_two_while_they_score(kills, tmp_path):
+  options = {'data__scenes': 800, 'data__holdout': 0.9, 'eval__scenes': 0}
+  both = kills.start_two(tmp_path, **options)
+  assert both[0].wait_until((tmp_path / 'log.jsonl').exists)
+  time.sleep(2)
+  both[1].send(signal.SIGTERM)
+  begun = time.monotonic()
+  assert [process.end(60) for process in both] == [0, 0], both[0].said()
+  assert time.monotonic() - begun < 20
+  assert 'SIGTERM: saved step 0 of 120' in both[0].said()

@@ -245,7 +245,7 @@ def test_damaged_checkpoint_costs_its_steps_only(
 
 
 class _StopsAt(signals.StopSignals):
-  """Hears a signal after so many questions."""
+  """Hears a signal after so many steps."""
 
   number = signal.SIGINT
 
@@ -253,8 +253,9 @@ class _StopsAt(signals.StopSignals):
     super().__init__()
     self._left = 2
 
-  def received(self, step, *, agree=True):
-    self._left -= 1
+  def received(self, *, agree=None):
+    # The question between two steps.
+    self._left -= agree is not None
     return self.number if self._left <= 0 else None
 
 
