@@ -1,5 +1,6 @@
 """MGDN's padding, order, names, and the errors at its door."""
 
+import functools
 import re
 
 import jax
@@ -182,3 +183,35 @@ def test_loss_is_the_weighted_sum_and_blocks_drop_out() -> None:
   errors = [float(loss(jnp.int32(s))[1]['absolute_error']) for s in (0, 1, 2)]
   assert errors[0] == float(parts['absolute_error'])
   assert len(set(errors)) > 1
+
+
+def test_corrections_of_depth_have_a_gradient_where_all_is_right() -> None:
+  method = registry.get_method('mgdn_depth')
+  module = method.module(**SMALL, residual=True)
+  shapes = base.abstract_variables(method, module, 'gdsr')
+  variables = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+  depth = picture(2, 16, 16, 3)[..., :1]
+  batch = {'sources': (picture(2, 16, 16, 3, seed=1), depth)}
+
+  @functools.partial(jax.jit, static_argnums=2)
+  @jax.value_and_grad
+  def loss(variables, reference, weight):
+    value, output = method.loss(
+      module, variables, {**batch, 'reference': reference, 'step': 0},
+      task='gdsr', information_weight=0.0, root_weight=weight,
+    )  # fmt: skip
+    assert set(output.parts) == {'absolute_error', 'root_error'}
+    return value
+
+  # Nothing to correct: no error, and a gradient that is a number.
+  value, gradient = loss(variables, depth, 2.0)
+  np.testing.assert_allclose(value, 0, atol=1e-5)
+  assert all(np.isfinite(x).all() for x in jax.tree.leaves(gradient))
+  # One pixel of 512 is wrong by 0.5: 1 / 1024, and twice 0.5 / sqrt(512).
+  wrong = depth.at[0, 3, 4].add(0.5)
+  value, gradient = loss(variables, wrong, 2.0)
+  np.testing.assert_allclose(value, 1 / 1024 + 1 / 512**0.5, rtol=1e-5)
+  # The head's tenth of the mean error by its root.
+  twice, once = gradient, loss(variables, wrong, 1.0)[1]
+  twice, once = (g['params']['head']['bias'][0] for g in (twice, once))
+  np.testing.assert_allclose(twice - once, -0.1 / 512**0.5, rtol=1e-4)
