@@ -48,6 +48,11 @@ def test_xpk_refuses_and_deletes(bash):
   options = ('run1', '--cluster=c1', '--image=i', '--')
   done = bash('xpk.sh', *options, *_TRAINING, '--config.data.size=(8,8)')
   assert done.returncode == 2 and 'put --config.data.size' in done.stderr
+  # Buckets need no storage.
+  done = bash('xpk.sh', *options[:-1], '--dry-run', '--', '--workdir=gs://b/x')
+  assert done.returncode == 0 and done.stdout.splitlines()[-1].endswith(
+    "python -m fusionjax.main --distributed --workdir=gs://b/x'"
+  )
   done = bash('xpk.sh', 'run1', '--cluster=c1', '--delete', '--dry-run')
   assert done.stdout == (
     'xpk workload delete --workload=run1 --cluster=c1 --force\n'
