@@ -12,9 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from fusionjax.errors import InputError
-from fusionjax.inference import buckets, memory, strips, tiles, traced
+from fusionjax.inference import (
+  buckets,
+  memory,
+  segments,
+  strips,
+  tiles,
+  traced,
+)
 from fusionjax.inference.request import Options, Request
-from fusionjax.methods import colouring, registry
+from fusionjax.methods import registry
 from fusionjax.ops import levels
 
 if TYPE_CHECKING:
@@ -25,6 +32,8 @@ _LOG = logging.getLogger(__name__)
 _LARGE = 4_000_000
 # Bytes of a program beside which another one may run.
 _MUCH = 500_000_000
+# Of the memory, what maps between segments may take; others lie in files.
+_SHARE = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +114,7 @@ def foresee(model: 'FusionModel', size: tuple[int, int], count: int) -> str:
 
 def _way(model: 'FusionModel') -> Literal['strips', 'tiles'] | None:
   """How pictures of one size are fused that do not fit, if they can be."""
-  if registry.get_method(model.method).parts is not None:
+  if registry.get_method(model.method).in_strips:
     return 'strips'
   return 'tiles' if model.limits.approximate_tiles else None
 
@@ -192,28 +201,40 @@ def _fuse_parts(
 def _fuse_strips(model: 'FusionModel', wanted: Request) -> np.ndarray:
   method = registry.get_method(model.method)
   h, w = wanted.pictures[0].shape[:2]
-  plan = model.programs.get(
-    ('strips', h, w),
-    lambda: strips.Strips(
-      method, model.module, model.variables, task=model.task, size=(h, w)
-    ),
-  )
+  plan = _plan_strips(model, (h, w))
 
   def report(done: int, passes: int) -> None:
     _LOG.info('Pass %d of %d.', done, passes)
 
-  color = dict(wanted.options).get('color', colouring.PUBLISHED)
   whole = None
   for top, rows in plan.fuse(
-    wanted.pictures,
-    color=None if color == colouring.PUBLISHED else color,
-    report=report,
+    wanted.pictures, report=report, **dict(wanted.options)
   ):
     if whole is None:
       whole = np.empty((h, w, rows.shape[-1]), wanted.dtype)
     whole[top : top + len(rows)] = _from_unit(rows, wanted, method.rounding)
   assert whole is not None
   return whole
+
+
+def _plan_strips(
+  model: 'FusionModel', size: tuple[int, int]
+) -> strips.Strips | segments.Segments:
+  """What fuses pictures of a size in strips, found or made."""
+  method = registry.get_method(model.method)
+  options: dict[str, Any] = {'task': model.task}
+
+  def make() -> strips.Strips | segments.Segments:
+    if method.streams:
+      share = int(_SHARE * _limit(model))
+      kind: Any = functools.partial(segments.Segments, memory=share)
+    else:
+      kind = functools.partial(strips.Strips, size=size)
+    return kind(method, model.module, model.variables, **options)
+
+  # Segments are the same for all heights, and find the width themselves.
+  key = ('strips', *(() if method.streams else size))
+  return model.programs.get(key, make)
 
 
 def _fuse_tiles(model: 'FusionModel', wanted: Request) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 from flax import traverse_util
 
 from fusionjax.inference.programs import Programs
-from fusionjax.methods import base
+from fusionjax.methods import base, colouring
 from fusionjax.models.layers.folded import InstanceNorm
 from fusionjax.ops import levels
 from fusionjax.ops.frame import Frame
@@ -71,20 +71,22 @@ class Strips:
     self,
     pictures: Sequence[np.ndarray],
     *,
-    color: str | None,
     report: Callable[[int, int], None] | None = None,
+    **options: Any,
   ) -> Iterator[tuple[int, np.ndarray]]:
     """Fuses pictures.
 
     Args:
       pictures: two or more [h, w, 3] of one dtype.
-      color: a rule of colour, or None for that of the task.
       report: called with the number of passes over the pictures that are
         done, and how many there will be.
+      **options: `color`, as in `base.fuse_pictures`.
 
     Yields:
       Number of the first row, and [n, w, 3 or 1] float32 rows in [0, 1].
     """
+    color = options.get('color', colouring.PUBLISHED)
+    color = None if color == colouring.PUBLISHED else color
     see = jax.jit(
       lambda rows: self._parts.before(levels.to_unit(rows)[None])[0]
     )

@@ -1,6 +1,7 @@
 """What the rest of the house knows of a method: one frozen record."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -10,7 +11,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from fusionjax.methods import colouring, registry
+from fusionjax.ops import streams
 from fusionjax.ops.frame import Frame
+from fusionjax.ops.streams import Stream
 
 Array = jax.Array
 # The raw network with its variables bound: apply(*sources) -> output.
@@ -106,7 +109,9 @@ class Method:
     frames: whether pictures may lie in larger arrays: the network and `fuse`
       take `frame` (see `ops.frame`). Then pictures of many sizes share a
       program.
-    parts: where it can be computed in strips, exactly.
+    parts: where it can be computed in strips with statistics, exactly.
+    streams: whether `fuse` and the network take streams (see `ops.streams`),
+      too, so that they can be computed in strips, exactly.
   """
 
   name: str
@@ -133,6 +138,12 @@ class Method:
   )
   frames: bool = False
   parts: Parts | None = None
+  streams: bool = False
+
+  @property
+  def in_strips(self) -> bool:
+    """Whether pictures that do not fit can be fused in strips, exactly."""
+    return self.parts is not None or self.streams
 
 
 def bind(
@@ -243,8 +254,7 @@ def fuse_pictures(
     [b, h, w, 3] fused RGB picture in [0, 1]; see `Method.fuse`.
   """
   apply = bind(module, variables, frame=frame)
-  color = options.pop('color', colouring.PUBLISHED)
-  rule = method.colors.get(task) if color == colouring.PUBLISHED else color
+  rule = _pop_rule(method, task, options)
   if frame is not None:
     options['frame'] = frame
 
@@ -262,20 +272,63 @@ def fuse_pictures(
   return lax.map(fuse, tuple(sources))
 
 
+def fuse_streams(
+  method: Method,
+  apply: Callable[..., Stream],
+  sources: Sequence[Stream],
+  *,
+  task: str,
+  **options: Any,
+) -> Stream:
+  """Fuses pictures of which some rows are in memory at a time.
+
+  Args:
+    method: a method that has `streams`.
+    apply: runs its network on streams.
+    sources: RGB pictures [1, h, w, 3] in [0, 1], in the order of the task.
+    task: a task of the method.
+    **options: as in `fuse_pictures`.
+
+  Returns:
+    [1, h, w, c], as `fuse_pictures` makes it.
+  """
+  rule = _pop_rule(method, task, options)
+  fused = _fuse_stack(method, apply, sources, task, options)
+  if rule is None or rule == method.colors[task]:
+    return fused
+
+  def recolour(fused: Array, *sources: Array) -> Array:
+    return colouring.recolour(fused, sources, rule=rule)
+
+  return streams.pointwise(recolour, fused, *sources)
+
+
+def _pop_rule(
+  method: Method, task: str, options: dict[str, Any]
+) -> colouring.Rule | None:
+  """Takes the rule of colour out of options."""
+  color = options.pop('color', colouring.PUBLISHED)
+  return method.colors.get(task) if color == colouring.PUBLISHED else color
+
+
 def _fuse_stack(
   method: Method,
-  apply: Apply,
-  sources: Sequence[Array],
+  apply: Callable[..., Any],
+  sources: Sequence[Any],
   task: str,
   options: Mapping[str, Any],
-) -> Array:
+) -> Any:
   """Fuses one stack [1, h, w, c], two at a time where a method takes two."""
 
-  def fuse(*pictures: Array) -> Array:
+  def fuse(*pictures: Any) -> Any:
     return method.fuse(apply, pictures, task=task, **options)
 
   if method.stacks == 'whole' or len(sources) == 2:
     return fuse(*sources)
+  if isinstance(sources[0], Stream):
+    if registry.get_task(task).exposures:
+      sources = sorted(sources, key=lambda x: float(streams.mean(x)[0]))
+    return functools.reduce(fuse, sources)
   stack = jnp.stack(sources)
   if registry.get_task(task).exposures:
     order = jnp.argsort(jnp.mean(stack, axis=(1, 2, 3, 4)))

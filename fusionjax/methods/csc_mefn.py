@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -12,8 +12,9 @@ from fusionjax.losses import mef_ssim
 from fusionjax.methods import csc_names
 from fusionjax.methods.base import Apply, Layout, LossOutput, Method
 from fusionjax.models.csc_mefn import CSCMEFN
-from fusionjax.ops import levels
+from fusionjax.ops import levels, streams
 from fusionjax.ops.frame import Frame
+from fusionjax.ops.streams import Stream
 
 Array = jax.Array
 
@@ -43,9 +44,12 @@ def fuse(
     Zhao et al., section 3.2.
   """
   del task
-  fused = levels.clamp(apply(*sources), 0, 1)
+  limit = functools.partial(levels.clamp, low=0, high=1)
+  fused = streams.pointwise(limit, apply(*sources))
   if not stretch:
     return fused
+  if isinstance(fused, Stream):
+    return cast(Any, levels.stretch_stream(fused))
   alone = functools.partial(levels.stretch, frame=frame)
   return jax.vmap(lambda picture: alone(picture[None])[0])(fused)
 
@@ -128,4 +132,5 @@ METHOD = Method(
   rounding='truncate',
   fuse_options={'stretch': (True, False)},
   frames=True,
+  streams=True,
 )

@@ -1,16 +1,16 @@
 """MGDN for multi-exposure and multi-focus images."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from fusionjax import errors, losses
 from fusionjax.methods import mgdn_names, mgdn_training
 from fusionjax.methods.base import Apply, LossOutput, Method
 from fusionjax.models import mgdn
-from fusionjax.ops import colour, levels
+from fusionjax.ops import colour, levels, streams
 
 Array = jax.Array
 
@@ -40,7 +40,8 @@ def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
     first, second = _darker_first(first, second)
   h, w = first.shape[1:3]
   fused = apply(flip_pad(first), flip_pad(second))
-  return levels.clamp(fused[:, :h, :w], 0, 1)
+  limit = functools.partial(levels.clamp, low=0, high=1)
+  return streams.pointwise(limit, streams.crop(fused, height=h, width=w))
 
 
 def check_pair(count: int) -> None:
@@ -65,17 +66,19 @@ def flip_pad(x: Array) -> Array:
   rows, columns = (
     _FLIP_MULTIPLE - side % _FLIP_MULTIPLE for side in x.shape[1:3]
   )
-  return jnp.pad(x, ((0, 0), (0, rows), (0, columns), (0, 0)), mode='symmetric')
+  return streams.pad(x, rows=rows, columns=columns, mode='symmetric')
 
 
 def _darker_first(first: Array, second: Array) -> tuple[Array, Array]:
   """Swaps the pictures of those samples whose second one is darker."""
   means = [
-    jnp.mean(colour.luma(x), axis=(1, 2, 3), keepdims=True)
-    for x in (first, second)
+    streams.mean(streams.pointwise(colour.luma, x)) for x in (first, second)
   ]
   swap = means[1] < means[0]
-  return jnp.where(swap, second, first), jnp.where(swap, first, second)
+  return (
+    streams.select(swap, second, first),
+    streams.select(swap, first, second),
+  )
 
 
 def loss(
@@ -140,6 +143,7 @@ METHOD = Method(
   example_sources=lambda task: ((1, 16, 16, 3), (1, 16, 16, 3)),
   colors={'mef': 'rgb', 'mff': 'rgb'},
   stacks='pairs',
+  streams=True,
   fuse=fuse,
   loss=loss,
   published_name=mgdn_names.published_name,

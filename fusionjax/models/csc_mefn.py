@@ -20,6 +20,7 @@ from fusionjax.models.layers.batch_norm import BatchNorm
 from fusionjax.models.layers.reflect_conv import Initializer, ReflectConv
 from fusionjax.ops import colour
 from fusionjax.ops.frame import Frame
+from fusionjax.ops.streams import Neighbourhood
 
 Array = jax.Array
 
@@ -89,6 +90,11 @@ class CSCMEFN(nn.Module):
     """Refuses an activation that there is not."""
     super().__post_init__()
     dictionary.check_activation(self.activation)
+
+  @property
+  def neighbourhood(self) -> Neighbourhood:
+    """What a row of the result depends on: convolutions, two in a unit."""
+    return Neighbourhood(1 + 2 * self.units)
 
   @nn.compact
   def __call__(

@@ -26,6 +26,7 @@ from fusionjax.models.layers.guided_filter import (
   MutualGuidedFilter,
 )
 from fusionjax.models.layers.plain_conv import Conv
+from fusionjax.ops import streams
 
 Array = jax.Array
 # Corrections are small, and as large as a step of an optimizer otherwise.
@@ -88,9 +89,7 @@ class GuidedNetwork(nn.Module):
   def _pad(self, x: Array) -> Array:
     """Mirrors rows and columns, edge left out, up to whole windows."""
     rows, columns = (-side % self.window for side in x.shape[1:3])
-    if not rows and not columns:
-      return x
-    return jnp.pad(x, ((0, 0), (0, rows), (0, columns), (0, 0)), mode='reflect')
+    return streams.pad(x, rows=rows, columns=columns, mode='reflect')
 
   def _fuse(
     self,
@@ -131,10 +130,19 @@ class GuidedNetwork(nn.Module):
       )(maps)
       done += depth
     x = Conv(self.channels, 3, name='body')(*maps)
-    x = nn.leaky_relu(x, 0.2)
+    x = streams.pointwise(
+      functools.partial(nn.leaky_relu, negative_slope=0.2), x
+    )
     self.sow('intermediates', 'features', x)
-    out = Conv(outputs, 3, zeros=guess is not None, name='head')(x + skip)
-    return nn.sigmoid(out) if guess is None else guess + _TENTH * out
+    x = streams.pointwise(jnp.add, x, skip)
+    out = Conv(outputs, 3, zeros=guess is not None, name='head')(x)
+    if guess is None:
+      return streams.pointwise(nn.sigmoid, out)
+    return streams.pointwise(_correct, guess, out)
+
+
+def _correct(guess: Array, correction: Array) -> Array:
+  return guess + _TENTH * correction
 
 
 def check_channels(
@@ -210,4 +218,4 @@ class MGDN(GuidedNetwork):
     fused = self._fuse(
       maps, maps[0], filter_type=MutualGuidedFilter, outputs=3, train=train
     )
-    return fused[:, :h, :w]
+    return streams.crop(fused, height=h, width=w)

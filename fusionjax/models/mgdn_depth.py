@@ -14,6 +14,7 @@ import jax
 from fusionjax.models.layers.guided_filter import MutualGuidedFilter
 from fusionjax.models.layers.plain_conv import Conv
 from fusionjax.models.mgdn import GuidedNetwork, check_channels
+from fusionjax.ops import streams
 
 Array = jax.Array
 
@@ -74,4 +75,4 @@ class MGDNDepth(GuidedNetwork):
       train=train,
       guess=padded if self.residual else None,
     )
-    return refined[:, :h, :w]
+    return streams.crop(refined, height=h, width=w)

@@ -58,6 +58,11 @@ def channel_attention(
     mixed = jnp.einsum('bnij,bhwnj->bhwni', weights, v)
     return mixed.reshape(values.shape)
   matrix = channel_weights(*channel_products(queries, keys), temperature)
+  return mix_channels(values, matrix)
+
+
+def mix_channels(values: Array, matrix: Array) -> Array:
+  """Mixes the channels of [b, h, w, c] by [b, c, c]."""
   return jnp.einsum('bhwj,bij->bhwi', values, matrix)
 
 
@@ -158,7 +163,7 @@ def window_attention(
   *,
   window: int,
   shift: int = 0,
-  height: int | None = None,
+  height: Array | int | None = None,
   implementation: WindowImplementation | None = None,
 ) -> Array:
   """Attention among the pixels of each window.
@@ -169,6 +174,7 @@ def window_attention(
       are multiples of window.
     bias: [heads, window^2, window^2] added to the logits.
     first_row: int32 scalar, the row of the map that comes first; None for 0.
+      Rows before 0 and behind the last are those of the other end.
     window: side of a window.
     shift: by how much the map was rolled: pixels that the roll brought
       together from opposite borders are kept apart.
@@ -188,7 +194,7 @@ def window_attention(
   size = (count if height is None else height, width)
   numbers = jnp.arange(count, dtype=jnp.int32)
   if first_row is not None:
-    numbers = numbers + first_row
+    numbers = (numbers + first_row) % size[0]
 
   def attend(qkv: Array, numbers: Array) -> Array:
     regions = _regions(numbers, size, window, shift) if shift else None
@@ -236,11 +242,11 @@ def _partition(x: Array, window: int) -> Array:
 
 
 def _regions(
-  rows: Array, size: tuple[int, int], window: int, shift: int
+  rows: Array, size: tuple[Array | int, int], window: int, shift: int
 ) -> Array:
   """Numbers [n, w] of the parts of a rolled map that belong together."""
 
-  def part(at: Array, side: int) -> Array:
+  def part(at: Array, side: Array | int) -> Array:
     return (at >= side - window).astype(jnp.int32) + (
       at >= side - shift
     ).astype(jnp.int32)

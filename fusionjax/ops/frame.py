@@ -74,6 +74,31 @@ class Frame:
     rows = jnp.where(self.counted(count)[None, :, None], rows, 0)
     return jnp.sum(rows, axis=1) / self.pixels(count)
 
+  def total(self, x: Array) -> Array:
+    """Sum of [b, h, w, c] over what counts of the picture: [b, c]."""
+    return jnp.sum(self.count_only(x), axis=(1, 2))
+
+  def count_only(self, x: Array) -> Array:
+    """Puts zeros into all rows of [b, h, w, c] that do not count."""
+    counted = self.counted(x.shape[1])[None, :, None, None]
+    return jnp.where(counted, x, jnp.zeros((), x.dtype))
+
+  def repeat(self, x: Array) -> Array:
+    """Repeats the first and the last row of the picture beyond it."""
+    row = self.top + lax.iota(jnp.int32, x.shape[1])
+    return self._rows_of(x, jnp.clip(row, 0, self.height - 1))
+
+  def mirror_rows(self, x: Array, radius: int) -> Array:
+    """Adds rows to [b, h, w, c]; next to the picture they mirror it."""
+    row = self.top + lax.iota(jnp.int32, x.shape[1] + 2 * radius) - radius
+    row = jnp.abs(row)
+    last = self.height - 1
+    return self._rows_of(x, jnp.minimum(row, 2 * last - row))
+
+  def _rows_of(self, x: Array, rows: Array) -> Array:
+    """Rows of the picture out of [b, h, w, c]; others where it lacks them."""
+    return jnp.take(x, rows - self.top, axis=1, mode='clip')
+
   def share(self, part: float, *, values: int) -> Array:
     """The place in the sorted values of a picture below which a part lies.
 
@@ -105,13 +130,17 @@ def mirror(x: Array, radius: int, frame: Frame | None = None) -> Array:
     x: the map; its sides, and those of the picture in it, are longer than
       the radius, or it is padded by repeating its edge.
     radius: rows and columns to add on every side.
-    frame: the picture in the map, which begins at its first row: it is
-      mirrored at its own edges, too.
+    frame: the picture in the map: it is mirrored at its own edges, too. It
+      begins at the first row of the map, or lies in it with a margin, as a
+      strip does.
 
   Returns:
     [b, h + 2 radius, w + 2 radius, c].
   """
-  for axis in (1, 2):
+  strip = frame is not None and frame.margin > 0
+  if frame is not None and strip:
+    x = frame.mirror_rows(x, radius)
+  for axis in (2,) if strip else (1, 2):
     pads = [(0, 0)] * 4
     pads[axis] = (radius, radius)
     mode = 'reflect' if x.shape[axis] > radius else 'edge'

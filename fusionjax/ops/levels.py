@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from fusionjax.ops import division, ranks
+from fusionjax.ops import division, ranks, streams
 from fusionjax.ops.frame import Frame
+from fusionjax.ops.streams import Stream
 
 Array = jax.Array
 Rounding = Literal['truncate', 'nearest']
@@ -79,11 +80,27 @@ def stretch(
     places = [min(int(x.size * part), x.size - 1) for part in (low, high)]
     bottom, top = ranks.order_statistics(x, ranks=places)
   else:
-    values = x.shape[0] * x.shape[-1]
-    shares = [frame.share(part, values=values) for part in (low, high)]
+    shares = [frame.share(part, values=x.shape[-1]) for part in (low, high)]
     # Behind all others.
     counted = frame.clear(x, jnp.inf)
     bottom, top = ranks.order_statistics(counted, ranks=shares)
+  return _spread(x, bottom, top)
+
+
+def stretch_stream(
+  x: Stream, *, low: float = 0.005, high: float = 0.995
+) -> Stream:
+  """`stretch` of a picture of which some rows are in memory at a time."""
+  _, height, width, channels = x.shape
+  frame = Frame(height, width)
+  places = [int(frame.share(part, values=channels)) for part in (low, high)]
+  x = streams.pointwise(lambda x: 255 * x, x)
+  bottom, top = streams.order_statistics(x, places=places)
+  return streams.pointwise(lambda x: _spread(x, bottom, top), x)
+
+
+def _spread(x: Array, bottom: Array, top: Array) -> Array:
+  """Stretches levels of 255 between two of them to [0, 1]."""
   span = top - bottom
   flat = span == 0
   # In levels of 255 and in this order: the published code truncates what

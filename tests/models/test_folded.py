@@ -122,10 +122,3 @@ def test_strips_of_rows(rows: int) -> None:
   expected = padded[:, :-4] + 2 * x + padded[:, 4:]
   ours = strips.map_rows(smooth, [x], reach=2, rows=rows)
   np.testing.assert_allclose(ours, expected, rtol=1e-6)
-
-
-def test_rows_inside() -> None:
-  inside = strips.rows_inside(
-    jnp.asarray(-2, jnp.int32), count=6, height=3
-  ).ravel()
-  np.testing.assert_array_equal(inside, [False, False, True, True, True, False])

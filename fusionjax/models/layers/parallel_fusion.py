@@ -15,6 +15,8 @@ from fusionjax.models.layers.window_attention import (
   linear_init,
   roll,
 )
+from fusionjax.ops.frame import Frame
+from fusionjax.ops.streams import Neighbourhood
 
 Array = jax.Array
 
@@ -29,8 +31,8 @@ class LocalContext(nn.Module):
   reduction: int = 8
 
   @nn.compact
-  def __call__(self, x: Array) -> Array:
-    """Extracts local context from [b, h, w, c].
+  def __call__(self, x: Array, *, frame: Frame | None = None) -> Array:
+    """Extracts local context from [b, h, w, c], or a strip of it.
 
     References:
       Hu et al., Squeeze-and-excitation networks, CVPR 2018, eq. 2 to 4.
@@ -39,9 +41,9 @@ class LocalContext(nn.Module):
     narrow = max(1, c // self.reduction)
     # The published code has no activation between the three.
     x = Conv(narrow, name='reduce')(x)
-    x = Conv(narrow, 3, name='conv')(x)
+    x = Conv(narrow, 3, name='conv')(x, frame=frame)
     x = nn.leaky_relu(Conv(c, name='expand')(x), 0.2)
-    gate = jnp.mean(x, axis=(1, 2), keepdims=True)
+    gate = strips.mean(self, 'mean', x, frame=frame)
     gate = nn.Dense(
       narrow, use_bias=False, kernel_init=linear_init(), name='squeeze'
     )(gate)
@@ -90,7 +92,7 @@ class GlobalContext(nn.Module):
     first: Array | None = None,
     *,
     scales: Sequence[Array] = (),
-    height: int | None = None,
+    height: Array | int | None = None,
   ) -> Array:
     """Adds to a map, or rows of it, what its windows say.
 
@@ -136,9 +138,22 @@ class ParallelFusionBlock(nn.Module):
   drop_path: float = 0.0
   remat: bool = False
 
+  @property
+  def neighbourhood(self) -> Neighbourhood:
+    """What a row of the result depends on, given the mean of the gate."""
+    return Neighbourhood(self.window, multiple=self.window)
+
   @nn.compact
-  def __call__(self, x: Array) -> Array:
+  def __call__(self, x: Array, *, frame: Frame | None = None) -> Array:
     """Fuses the contexts of [b, h, w, c]; sides are multiples of the window.
+
+    Args:
+      x: the map, or a strip of it that begins a window above a row of windows
+        and ends one below; rows beyond the map are those of the other end.
+      frame: the map in the strip.
+
+    Returns:
+      [b, h, w, c]; of a strip with the first and the last window spoilt.
 
     References:
       Guan et al., MGDN, section 3.3; Liu et al., HDR-Transformer, ECCV 2022.
@@ -151,17 +166,26 @@ class ParallelFusionBlock(nn.Module):
       path_scale(self.make_rng('drop_path'), x, rate=self.drop_path)
       for _ in range(2 if self.drop_path else 0)
     ]
+    # Of a strip the windows on its own border are spoilt, and no others.
     y, rolled = (roll(z, shift=self.shift) for z in (x, normal))
+    top = None if frame is None else jnp.asarray(frame.top)
+    height = x.shape[1] if frame is None else frame.height
     if strips.worthwhile(x, remat=self.remat) and not self.is_initializing():
       # Whole rows of windows at a time: what is wide stays in the caches.
-      apply = functools.partial(
-        strips.detach(context), scales=scales, height=x.shape[1]
+      detached = functools.partial(
+        strips.detach(context), scales=scales, height=height
       )
+
+      def apply(y: Array, rolled: Array, first: Array) -> Array:
+        return detached(y, rolled, first if top is None else first + top)
+
       rows = strips.height(x, multiple=self.window)
       y = strips.map_rows(
         apply, (y, rolled), reach=0, rows=rows, remat=self.remat
       )
     else:
-      y = context(y, rolled, scales=scales)
+      y = context(y, rolled, top, scales=scales, height=height)
     # Of the first norm, and not of what the attention made of it.
-    return roll(y, shift=-self.shift) + LocalContext(name='local')(normal)
+    return roll(y, shift=-self.shift) + LocalContext(name='local')(
+      normal, frame=frame
+    )

@@ -10,6 +10,8 @@ from jax import lax
 
 from fusionjax.models.layers.convolution import Rows
 from fusionjax.models.layers.reflect_conv import Initializer, torch_uniform
+from fusionjax.ops.frame import Frame
+from fusionjax.ops.streams import Neighbourhood
 
 Array = jax.Array
 
@@ -54,9 +56,19 @@ class Conv(nn.Module):
   dilation: int = 1
   zeros: bool = False
 
+  @property
+  def neighbourhood(self) -> Neighbourhood:
+    """What a row of the result depends on."""
+    return Neighbourhood(self.dilation * (self.kernel_size // 2))
+
   @nn.compact
-  def __call__(self, *maps: Array) -> Array:
-    """Convolves maps [b, h, w, c], joined, to [b, h, w, features]."""
+  def __call__(self, *maps: Array, frame: Frame | None = None) -> Array:
+    """Convolves maps [b, h, w, c], joined, to [b, h, w, features].
+
+    Args:
+      *maps: the maps.
+      frame: the picture in them, where they are strips of it.
+    """
     side = self.kernel_size
     inputs = sum(x.shape[-1] for x in maps)
     shape = (side, side, inputs, self.features)
@@ -68,8 +80,9 @@ class Conv(nn.Module):
     if side == 1:
       return _pointwise(maps, kernel[0, 0]) + bias[None, None, None]
     reach = self.dilation * (side // 2)
+    joined = jnp.concatenate(maps, axis=-1) if len(maps) > 1 else maps[0]
     out = lax.conv_general_dilated(
-      jnp.concatenate(maps, axis=-1) if len(maps) > 1 else maps[0],
+      joined if frame is None else frame.clear(joined),
       kernel,
       window_strides=(1, 1),
       padding=((reach, reach), (reach, reach)),

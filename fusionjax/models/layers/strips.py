@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from fusionjax.ops import loops
+from fusionjax.ops.frame import Frame
 
 Array = jax.Array
 # Pixels of a strip of wide maps: what it reads and writes stays in the caches.
@@ -133,16 +134,40 @@ def _strips(
   return strip, jnp.arange(count, dtype=jnp.int32) * rows
 
 
-def rows_inside(first: Array, *, count: int, height: int) -> Array:
-  """Says which of `count` rows from `first` on lie inside the picture.
+def total(
+  module: nn.Module, name: str, sums: Any, *, frame: Frame | None
+) -> Any:
+  """Sums over all pixels of a picture, of which there may be a strip only.
+
+  A strip cannot know them: they are taken from the collection `statistics` of
+  a module, if it is there, and those of the strip go into the collection
+  `moments`, if that is mutable.
 
   Args:
-    first: int32 scalar, may be negative.
-    count: number of rows.
-    height: rows of the picture.
+    module: the module that needs them, being called.
+    name: tells the sums of a module from each other.
+    sums: a tree of arrays, over what counts in the frame.
+    frame: of the strip, or None where the picture is whole.
 
   Returns:
-    [1, count, 1, 1] booleans.
+    A tree of arrays.
   """
-  row = first + lax.iota(jnp.int32, count)
-  return ((row >= 0) & (row < height)).reshape(1, count, 1, 1)
+  if frame is None:
+    return sums
+  if module.has_variable('statistics', name):
+    return module.get_variable('statistics', name)
+  module.sow('moments', name, sums)
+  return sums
+
+
+def mean(
+  module: nn.Module, name: str, x: Array, *, frame: Frame | None
+) -> Array:
+  """Mean of [b, h, w, c] over the picture: [b, 1, 1, c]; see `total`."""
+  if frame is None:
+    return jnp.mean(x, axis=(1, 2), keepdims=True)
+  sums = total(module, name, frame.total(x), frame=frame)
+  height, width = (
+    jnp.asarray(side, x.dtype) for side in (frame.height, frame.width)
+  )
+  return (sums / height / width)[:, None, None]

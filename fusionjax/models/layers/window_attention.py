@@ -35,7 +35,11 @@ class WindowAttention(nn.Module):
 
   @nn.compact
   def __call__(
-    self, x: Array, first: Array | None = None, *, height: int | None = None
+    self,
+    x: Array,
+    first: Array | None = None,
+    *,
+    height: Array | int | None = None,
   ) -> Array:
     """Lets the pixels of each window attend to each other.
 

@@ -1,0 +1,262 @@
+"""Networks that look at the whole picture, strip of rows by strip of rows.
+
+A network on streams (see `ops.streams`) calls modules that look at some rows
+around each other: these are its segments. Each is computed for all strips of
+its maps, and what comes out is kept, in memory or in files, for the next one;
+so nothing is computed twice but the rows by which strips overlap. What a
+segment has to know of all pixels are sums (see `layers.strips.total`), which
+a pass before it finds.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fusionjax.inference.programs import Programs
+from fusionjax.inference.storage import Storage, Stored
+from fusionjax.methods import base
+from fusionjax.ops import levels, streams
+from fusionjax.ops.frame import Frame
+from fusionjax.ops.streams import Held, Neighbourhood, Stream
+
+Array = jax.Array
+Report = Callable[[int, int], None]
+# Pixels of a strip, with what it overlaps its neighbours.
+_PIXELS = 250_000
+# Rows of what is only counted: more than any segment reaches.
+_SOME = 64
+
+
+class Segments:
+  """A method on pictures of any size, in strips."""
+
+  def __init__(
+    self,
+    method: base.Method,
+    module: nn.Module,
+    variables: base.Variables,
+    *,
+    task: str,
+    memory: int,
+  ) -> None:
+    """Keeps what is needed.
+
+    Args:
+      method: a method with `streams`.
+      module: its network.
+      variables: the network's variables.
+      task: a task of the method.
+      memory: bytes that maps between segments may take; more go to files.
+    """
+    assert method.streams, method.name
+    self._method, self._module, self._variables = method, module, variables
+    self._task, self._memory = task, memory
+    self._programs = Programs()
+
+  def fuse(
+    self,
+    pictures: Sequence[np.ndarray],
+    *,
+    report: Report | None = None,
+    **options: Any,
+  ) -> Iterator[tuple[int, np.ndarray]]:
+    """Fuses pictures.
+
+    Args:
+      pictures: [h, w, c], of the sizes and dtypes that the method takes.
+      report: called with the number of passes over the pictures that are
+        done, and how many there will be.
+      **options: as in `base.fuse_pictures`.
+
+    Yields:
+      Number of the first row, and [n, w, c'] float32 rows in [0, 1].
+    """
+    some = [np.zeros((_SOME, *x.shape[1:]), x.dtype) for x in pictures]
+    passes = _Count(self._programs)
+    self._fuse(passes, some, options)
+    run = _Run(self._programs, Storage(self._memory), passes.done, report)
+    fused = self._fuse(run, pictures, options)
+    top = 0
+    for rows in streams.strips(fused):
+      yield top, rows[0]
+      top += rows.shape[1]
+
+  def _fuse(
+    self,
+    run: '_Count | _Run',
+    pictures: Sequence[np.ndarray],
+    options: Mapping[str, Any],
+  ) -> Stream:
+    sources = [
+      streams.pointwise(levels.to_unit, Held(picture)) for picture in pictures
+    ]
+
+    def apply(*sources: Stream) -> Any:
+      with nn.intercept_methods(_intercept(run)):
+        return self._module.apply(self._variables, *sources)
+
+    return base.fuse_streams(
+      self._method, apply, sources, task=self._task, **options
+    )
+
+
+def _intercept(run: Callable[..., Any]) -> Callable[..., Any]:
+  """Lets `run` compute the modules that are called with streams."""
+
+  def intercept(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
+    module = context.module
+    called = context.method_name == '__call__'
+    leaves = jax.tree.leaves(args)
+    if (
+      called
+      and hasattr(module, 'neighbourhood')
+      and any(isinstance(leaf, Stream) for leaf in leaves)
+    ):
+      return run(module, args)
+    return call(*args, **kwargs)
+
+  return intercept
+
+
+class _Segment:
+  """A module on strips of one shape.
+
+  Attributes:
+    reach: rows by which a strip is longer above and below.
+    rows: those between them.
+    sums: whether there are sums to be found first.
+    apply: `apply(variables, statistics, strips, top, height)` to its results
+      for the rows between.
+    measure: likewise without statistics, to the sums of the strip.
+    results: shapes of what `apply` returns.
+  """
+
+  def __init__(self, module: nn.Module, args: Any, variables: Any) -> None:
+    leaves, tree = jax.tree.flatten(args)
+    neighbourhood: Neighbourhood = module.neighbourhood
+    self.reach, multiple = neighbourhood
+    width = leaves[0].shape[2]
+    rows = _PIXELS // width - 2 * self.reach
+    self.rows = max(multiple, rows // multiple * multiple)
+    height = self.rows + 2 * self.reach
+
+    def run(
+      variables: Any, statistics: Any, strips: Any, top: Array, rows: Array
+    ) -> Any:
+      frame = Frame(rows, width, top=top - self.reach, margin=self.reach)
+      known = {**variables, 'statistics': statistics}
+      out, sown = module.apply(
+        known,
+        *jax.tree.unflatten(tree, strips),
+        frame=frame,
+        mutable=['moments'],
+      )
+      inner = slice(self.reach, self.reach + self.rows)
+      sums = jax.tree.map(
+        lambda each: each[0],
+        dict(sown.get('moments', {})),
+        is_leaf=lambda each: isinstance(each, tuple),
+      )
+      return jax.tree.map(lambda x: x[:, inner], out), sums
+
+    self.apply = jax.jit(lambda *args: run(*args)[0])
+    self.measure = jax.jit(lambda *args: run(*args)[1])
+    number = jax.ShapeDtypeStruct((), jnp.int32)
+    strips = [
+      jax.ShapeDtypeStruct((1, height, *x.shape[2:]), x.dtype) for x in leaves
+    ]
+    self.results, sums = jax.eval_shape(
+      run, variables, {}, strips, number, number
+    )
+    self.sums = bool(jax.tree.leaves(sums))
+
+
+class _Runner:
+  """What computes the modules of a network on streams."""
+
+  def __init__(self, programs: Programs) -> None:
+    self._programs = programs
+    self.done = 0
+
+  def _find(self, module: nn.Module, args: Any) -> tuple[_Segment, Any]:
+    """The segment of a module and its variables; alike ones share one."""
+    variables = module.variables
+    free = module.clone(parent=None, name=None)
+    leaves, tree = jax.tree.flatten(args)
+    key = free, tree, tuple((x.shape[2:], str(x.dtype)) for x in leaves)
+    segment = self._programs.get(key, lambda: _Segment(free, args, variables))
+    return segment, variables
+
+
+class _Count(_Runner):
+  """Counts passes, and computes nothing."""
+
+  def __call__(self, module: nn.Module, args: Any) -> Any:
+    segment, _ = self._find(module, args)
+    self.done += 2 if segment.sums else 1
+    height = jax.tree.leaves(args)[0].shape[1]
+    return jax.tree.map(
+      lambda x: Held(np.zeros((height, *x.shape[2:]), x.dtype)),
+      segment.results,
+    )
+
+
+class _Run(_Runner):
+  """Computes segments, each for all strips of its maps."""
+
+  def __init__(
+    self,
+    programs: Programs,
+    storage: Storage,
+    passes: int,
+    report: Report | None,
+  ) -> None:
+    super().__init__(programs)
+    self._storage, self._passes, self._report = storage, passes, report
+
+  def __call__(self, module: nn.Module, args: Any) -> Any:
+    segment, variables = self._find(module, args)
+    maps = jax.tree.leaves(args)
+    height = maps[0].shape[1]
+    statistics = {}
+    if segment.sums:
+      sums = None
+      for top, strips in _strips(segment, maps):
+        part = segment.measure(variables, {}, strips, top, height)
+        part = jax.tree.map(lambda x: np.asarray(x, np.float64), part)
+        sums = part if sums is None else jax.tree.map(np.add, sums, part)
+      statistics = jax.tree.map(np.float32, sums)
+      self._count()
+
+    def make(x: jax.ShapeDtypeStruct) -> Stored:
+      shape = (1, height, x.shape[2], x.shape[3])
+      return self._storage.make(shape, np.dtype(x.dtype))
+
+    results = jax.tree.map(make, segment.results)
+    for top, strips in _strips(segment, maps):
+      out = segment.apply(variables, statistics, strips, top, height)
+      for result, rows in zip(
+        jax.tree.leaves(results), jax.tree.leaves(out), strict=True
+      ):
+        result.write(top, np.asarray(rows)[:, : height - top])
+    self._count()
+    return results
+
+  def _count(self) -> None:
+    self.done += 1
+    if self._report:
+      self._report(self.done, self._passes)
+
+
+def _strips(
+  segment: _Segment, maps: Sequence[Stream]
+) -> Iterator[tuple[int, list[Any]]]:
+  """Yields the first row of every strip, and the strips with their reach."""
+  height = maps[0].shape[1]
+  for top in range(0, height, segment.rows):
+    ends = top - segment.reach, top + segment.rows + segment.reach
+    yield top, [x.between(*ends) for x in maps]
