@@ -92,7 +92,7 @@ class Segments:
     options: Mapping[str, Any],
   ) -> Stream:
     sources = [
-      streams.pointwise(levels.to_unit, Held(picture)) for picture in pictures
+      streams.rowwise(levels.to_unit, Held(picture)) for picture in pictures
     ]
 
     def apply(*sources: Stream) -> Any:
@@ -128,22 +128,24 @@ class _Segment:
   Attributes:
     reach: rows by which a strip is longer above and below.
     rows: those between them.
-    sums: whether there are sums to be found first.
+    rounds: passes that find its sums; 0 where there are none.
     apply: `apply(variables, statistics, strips, top, height)` to its results
       for the rows between.
-    measure: likewise without statistics, to the sums of the strip.
+    measure: likewise, to the sums of the strip.
     results: shapes of what `apply` returns.
   """
 
   def __init__(self, module: nn.Module, args: Any, variables: Any) -> None:
     leaves, tree = jax.tree.flatten(args)
     neighbourhood: Neighbourhood = module.neighbourhood
-    self.reach, multiple = neighbourhood
+    self.reach, multiple, rounds = neighbourhood
     width = leaves[0].shape[2]
     rows = _PIXELS // width - 2 * self.reach
     self.rows = max(multiple, rows // multiple * multiple)
     height = self.rows + 2 * self.reach
 
+    # Traced once for the shapes, the sums and, where there are none, the rows.
+    @jax.jit
     def run(
       variables: Any, statistics: Any, strips: Any, top: Array, rows: Array
     ) -> Any:
@@ -172,7 +174,7 @@ class _Segment:
     self.results, sums = jax.eval_shape(
       run, variables, {}, strips, number, number
     )
-    self.sums = bool(jax.tree.leaves(sums))
+    self.rounds = rounds if jax.tree.leaves(sums) else 0
 
 
 class _Runner:
@@ -197,7 +199,7 @@ class _Count(_Runner):
 
   def __call__(self, module: nn.Module, args: Any) -> Any:
     segment, _ = self._find(module, args)
-    self.done += 2 if segment.sums else 1
+    self.done += segment.rounds + 1
     height = jax.tree.leaves(args)[0].shape[1]
     return jax.tree.map(
       lambda x: Held(np.zeros((height, *x.shape[2:]), x.dtype)),
@@ -222,11 +224,14 @@ class _Run(_Runner):
     segment, variables = self._find(module, args)
     maps = jax.tree.leaves(args)
     height = maps[0].shape[1]
-    statistics = {}
-    if segment.sums:
+    rows = np.int32(height)
+    statistics: Any = {}
+    for _ in range(segment.rounds):
       sums = None
       for top, strips in _strips(segment, maps):
-        part = segment.measure(variables, {}, strips, top, height)
+        part = segment.measure(
+          variables, statistics, strips, np.int32(top), rows
+        )
         part = jax.tree.map(lambda x: np.asarray(x, np.float64), part)
         sums = part if sums is None else jax.tree.map(np.add, sums, part)
       statistics = jax.tree.map(np.float32, sums)
@@ -238,11 +243,11 @@ class _Run(_Runner):
 
     results = jax.tree.map(make, segment.results)
     for top, strips in _strips(segment, maps):
-      out = segment.apply(variables, statistics, strips, top, height)
-      for result, rows in zip(
+      out = segment.apply(variables, statistics, strips, np.int32(top), rows)
+      for result, part in zip(
         jax.tree.leaves(results), jax.tree.leaves(out), strict=True
       ):
-        result.write(top, np.asarray(rows)[:, : height - top])
+        result.write(top, np.asarray(part)[:, : height - top])
     self._count()
     return results
 

@@ -300,7 +300,7 @@ def fuse_streams(
   def recolour(fused: Array, *sources: Array) -> Array:
     return colouring.recolour(fused, sources, rule=rule)
 
-  return streams.pointwise(recolour, fused, *sources)
+  return streams.rowwise(recolour, fused, *sources)
 
 
 def _pop_rule(

@@ -45,7 +45,7 @@ def fuse(
   """
   del task
   limit = functools.partial(levels.clamp, low=0, high=1)
-  fused = streams.pointwise(limit, apply(*sources))
+  fused = streams.rowwise(limit, apply(*sources))
   if not stretch:
     return fused
   if isinstance(fused, Stream):

@@ -41,7 +41,7 @@ def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
   h, w = first.shape[1:3]
   fused = apply(flip_pad(first), flip_pad(second))
   limit = functools.partial(levels.clamp, low=0, high=1)
-  return streams.pointwise(limit, streams.crop(fused, height=h, width=w))
+  return streams.rowwise(limit, streams.crop(fused, height=h, width=w))
 
 
 def check_pair(count: int) -> None:
@@ -72,7 +72,7 @@ def flip_pad(x: Array) -> Array:
 def _darker_first(first: Array, second: Array) -> tuple[Array, Array]:
   """Swaps the pictures of those samples whose second one is darker."""
   means = [
-    streams.mean(streams.pointwise(colour.luma, x)) for x in (first, second)
+    streams.mean(streams.rowwise(colour.luma, x)) for x in (first, second)
   ]
   swap = means[1] < means[0]
   return (

@@ -10,7 +10,7 @@ from fusionjax import losses
 from fusionjax.methods import mgdn_names, mgdn_training
 from fusionjax.methods.base import Apply, LossOutput, Method
 from fusionjax.models.mgdn_deghost import MGDNDeghost
-from fusionjax.ops import levels
+from fusionjax.ops import levels, streams
 
 Array = jax.Array
 
@@ -28,7 +28,8 @@ def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
     [b, h, w, 3] linear radiance in [0, 1]; 1 is white in the middle exposure.
   """
   del task
-  return levels.clamp(apply(*sources), 0, 1)
+  limit = functools.partial(levels.clamp, low=0, high=1)
+  return streams.rowwise(limit, apply(*sources))
 
 
 def loss(
@@ -85,5 +86,6 @@ METHOD = Method(
   published_name=mgdn_names.published_name,
   ignorable_entries=mgdn_names.IGNORABLE,
   rounding='nearest',
+  streams=True,
   init_loss=functools.partial(mgdn_training.init_loss, maps=3),
 )

@@ -1,5 +1,6 @@
 """MGDN for depth maps of low resolution, guided by colour."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from fusionjax import losses
 from fusionjax.methods import mgdn_names, mgdn_training
 from fusionjax.methods.base import Apply, LossOutput, Method
 from fusionjax.models import mgdn_depth
-from fusionjax.ops import levels, resize
+from fusionjax.ops import levels, resize, streams
 
 Array = jax.Array
 
@@ -35,8 +36,12 @@ def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
   del task
   colour, depth = sources
   size = (colour.shape[1], colour.shape[2])
-  refined = apply(standardise(colour), resize.bicubic(depth, size=size))
-  return levels.clamp(refined, 0, 1)
+  refined = apply(
+    streams.rowwise(standardise, colour), resize.bicubic(depth, size=size)
+  )
+  return streams.rowwise(
+    functools.partial(levels.clamp, low=0, high=1), refined
+  )
 
 
 def standardise(colour: Array) -> Array:
@@ -112,6 +117,7 @@ METHOD = Method(
   published_name=mgdn_names.published_name,
   ignorable_entries=mgdn_names.IGNORABLE_OF_PAIRS,
   rounding='nearest',
+  streams=True,
   init_loss=mgdn_training.init_loss,
   published_options={'mgdn-gdsr-x16': mgdn_depth.SIXTEENFOLD},
 )

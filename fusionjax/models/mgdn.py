@@ -130,15 +130,13 @@ class GuidedNetwork(nn.Module):
       )(maps)
       done += depth
     x = Conv(self.channels, 3, name='body')(*maps)
-    x = streams.pointwise(
-      functools.partial(nn.leaky_relu, negative_slope=0.2), x
-    )
+    x = streams.rowwise(functools.partial(nn.leaky_relu, negative_slope=0.2), x)
     self.sow('intermediates', 'features', x)
-    x = streams.pointwise(jnp.add, x, skip)
+    x = streams.rowwise(jnp.add, x, skip)
     out = Conv(outputs, 3, zeros=guess is not None, name='head')(x)
     if guess is None:
-      return streams.pointwise(nn.sigmoid, out)
-    return streams.pointwise(_correct, guess, out)
+      return streams.rowwise(nn.sigmoid, out)
+    return streams.rowwise(_correct, guess, out)
 
 
 def _correct(guess: Array, correction: Array) -> Array:

@@ -15,6 +15,8 @@ import jax.numpy as jnp
 from fusionjax.models.layers.guided_filter import ReferenceGuidedFilter
 from fusionjax.models.layers.plain_conv import Conv
 from fusionjax.models.mgdn import GuidedNetwork, check_channels
+from fusionjax.ops import streams
+from fusionjax.ops.streams import Stream
 
 Array = jax.Array
 
@@ -53,12 +55,14 @@ class MGDNDeghost(GuidedNetwork):
     sources = {'under': under, 'reference': reference, 'over': over}
     check_channels('MGDNDeghost', sources, _CHANNELS)
     h, w = reference.shape[1:3]
-    # One convolution for all: they are one batch to it.
-    lifted = Conv(self.channels, 3, name='lift')(
-      jnp.concatenate([self._pad(x) for x in sources.values()])
-    )
-    maps = jnp.split(lifted, 3)
+    padded = [self._pad(x) for x in sources.values()]
+    lift = Conv(self.channels, 3, name='lift')
+    if isinstance(padded[0], Stream):
+      maps = [lift(x) for x in padded]
+    else:
+      # One convolution for all: they are one batch to it.
+      maps = jnp.split(lift(jnp.concatenate(padded)), 3)
     merged = self._fuse(
       maps, maps[1], filter_type=ReferenceGuidedFilter, outputs=3, train=train
     )
-    return merged[:, :h, :w]
+    return streams.crop(merged, height=h, width=w)

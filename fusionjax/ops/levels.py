@@ -94,9 +94,9 @@ def stretch_stream(
   _, height, width, channels = x.shape
   frame = Frame(height, width)
   places = [int(frame.share(part, values=channels)) for part in (low, high)]
-  x = streams.pointwise(lambda x: 255 * x, x)
+  x = streams.rowwise(lambda x: 255 * x, x)
   bottom, top = streams.order_statistics(x, places=places)
-  return streams.pointwise(lambda x: _spread(x, bottom, top), x)
+  return streams.rowwise(lambda x: _spread(x, bottom, top), x)
 
 
 def _spread(x: Array, bottom: Array, top: Array) -> Array:

@@ -1,10 +1,14 @@
 """Resizing of NHWC maps."""
 
-from typing import Literal, get_args
+import functools
+from typing import Literal, cast, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from fusionjax.ops import streams
+from fusionjax.ops.streams import Map, Stream
 
 Array = jax.Array
 Grid = Literal['corners', 'centres']
@@ -33,7 +37,7 @@ def bilinear(
   return x
 
 
-def bicubic(x: Array, *, size: tuple[int, int]) -> Array:
+def bicubic(x: Map, *, size: tuple[int, int]) -> Map:
   """Resizes by cubic convolution with a = -0.75, as PyTorch does.
 
   `jax.image.resize` has a = -0.5. The outer corners of both grids lie on each
@@ -41,7 +45,7 @@ def bicubic(x: Array, *, size: tuple[int, int]) -> Array:
   where the map gets smaller.
 
   Args:
-    x: [b, h, w, c].
+    x: [b, h, w, c], or a stream.
     size: height and width of the result.
 
   Returns:
@@ -55,15 +59,27 @@ def bicubic(x: Array, *, size: tuple[int, int]) -> Array:
     if wanted == length:
       continue
     places, shares = cubic_taps(length, wanted)
-    shape = [1] * x.ndim
-    shape[axis] = wanted
-    total = jnp.zeros((), x.dtype)
-    for place, share in zip(places, shares, strict=True):
-      weight = jnp.asarray(share.reshape(shape), x.dtype)
-      taken = jnp.take(x, jnp.asarray(place), axis=axis, mode='clip')
-      total = total + weight * taken
-    x = total
+    if axis == 1 and isinstance(x, Stream):
+      blended = streams.blend_rows(x, places=places, shares=shares)
+      x = cast(Map, blended)
+    else:
+      blend = functools.partial(_blend, places=places, shares=shares, axis=axis)
+      x = streams.rowwise(blend, x)
   return x
+
+
+def _blend(
+  x: Array, *, places: np.ndarray, shares: np.ndarray, axis: int
+) -> Array:
+  """Makes each sample of an axis of several others; [k, wanted] of both."""
+  shape = [1] * x.ndim
+  shape[axis] = places.shape[1]
+  total = jnp.zeros((), x.dtype)
+  for place, share in zip(places, shares, strict=True):
+    weight = jnp.asarray(share.reshape(shape), x.dtype)
+    taken = jnp.take(x, jnp.asarray(place), axis=axis, mode='clip')
+    total = total + weight * taken
+  return total
 
 
 def cubic_taps(length: int, wanted: int) -> tuple[np.ndarray, np.ndarray]:

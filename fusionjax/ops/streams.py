@@ -2,7 +2,7 @@
 
 A picture that does not fit is fused by the same code as one that does: the
 networks and the methods that can do so take a `Stream` where others take an
-array, and do what looks at single pixels, or at the border, by the functions
+array, and do what looks at single rows, or at the border, by the functions
 here, which take both. What looks further is a module with a `neighbourhood`:
 whoever runs the network on streams computes its strips of rows.
 """
@@ -30,10 +30,13 @@ class Neighbourhood(NamedTuple):
   Attributes:
     reach: rows above and below it.
     multiple: strips must begin at multiples of so many rows.
+    rounds: after how many passes all sums over the picture are known, where it
+      has some: more than one where sums depend on others.
   """
 
   reach: int
   multiple: int = 1
+  rounds: int = 1
 
 
 class Stream(abc.ABC):
@@ -87,12 +90,12 @@ class _View(Stream):
     return self._take(rows)
 
 
-def pointwise(function: Callable[..., Array], *maps: Any) -> Any:
-  """Applies a function of single pixels.
+def rowwise(function: Callable[..., Array], *maps: Any) -> Any:
+  """Applies a function that looks at no other rows.
 
   Args:
-    function: from maps of one size to a map.
-    *maps: [b, h, w, ...] arrays, or streams.
+    function: from maps of one height to a map of that height.
+    *maps: [b, h, w, c] arrays, or streams.
 
   Returns:
     [b, h, w, c], or a stream, if one of the maps is one.
@@ -136,6 +139,29 @@ def pad(x: Map, *, rows: int, columns: int, mode: Mode) -> Map:
     return np.pad(np.asarray(x.take(mirrored)), pads, mode=mode)
 
   return cast(Map, _View((1, h + rows, w + columns, c), x.dtype, take))
+
+
+def blend_rows(x: Stream, *, places: np.ndarray, shares: np.ndarray) -> Stream:
+  """Makes each row of several others.
+
+  Args:
+    x: [1, h, w, c].
+    places: [k, n] numbers of rows of x.
+    shares: [k, n] what they are multiplied by, before they are added.
+
+  Returns:
+    [1, n, w, c].
+  """
+  shape = (1, places.shape[1], *x.shape[2:])
+
+  def take(rows: np.ndarray) -> np.ndarray:
+    total = np.zeros((1, len(rows), *x.shape[2:]), x.dtype)
+    for place, share in zip(places, shares, strict=True):
+      weight = share[rows].astype(x.dtype)[None, :, None, None]
+      total += weight * np.asarray(x.take(place[rows]))
+    return total
+
+  return _View(shape, x.dtype, take)
 
 
 def crop(x: Map, *, height: int, width: int) -> Map:

@@ -39,7 +39,10 @@ class GuidedFilter(nn.Module):
   @property
   def neighbourhood(self) -> Neighbourhood:
     """What a row of the results depends on, given the attention's sums."""
-    return Neighbourhood(max(_FILTER_REACH, self.size // 2))
+    # A mean of filters depends on what the attention made of its own sums.
+    return Neighbourhood(
+      max(_FILTER_REACH, self.size // 2), rounds=1 if self.dynamic else 2
+    )
 
   def _attention(self) -> ChannelCrossAttention:
     return ChannelCrossAttention(self.heads, remat=self.remat, name='attention')

@@ -154,9 +154,9 @@ def total(
   """
   if frame is None:
     return sums
+  module.sow('moments', name, sums)
   if module.has_variable('statistics', name):
     return module.get_variable('statistics', name)
-  module.sow('moments', name, sums)
   return sums
 
 
