@@ -8,6 +8,7 @@ segment has to know of all pixels are sums (see `layers.strips.total`), which
 a pass before it finds.
 """
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,8 +28,6 @@ Array = jax.Array
 Report = Callable[[int, int], None]
 # Pixels of a strip, with what it overlaps its neighbours.
 _PIXELS = 250_000
-# Rows of what is only counted: more than any segment reaches.
-_SOME = 64
 
 
 class Segments:
@@ -75,10 +74,12 @@ class Segments:
     Yields:
       Number of the first row, and [n, w, c'] float32 rows in [0, 1].
     """
-    some = [np.zeros((_SOME, *x.shape[1:]), x.dtype) for x in pictures]
     passes = _Count(self._programs)
-    self._fuse(passes, some, options)
-    run = _Run(self._programs, Storage(self._memory), passes.done, report)
+    nothing = [_zeros(x.shape, x.dtype) for x in pictures]
+    self._fuse(passes, nothing, options)
+    storage = Storage(self._memory)
+    storage.check(passes.most)
+    run = _Run(self._programs, storage, passes.done, report)
     fused = self._fuse(run, pictures, options)
     top = 0
     for rows in streams.strips(fused):
@@ -123,7 +124,7 @@ def _intercept(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Segment:
-  """A module on strips of one shape.
+  """A module on strips of one shape, all of one height.
 
   Attributes:
     reach: rows by which a strip is longer above and below.
@@ -138,10 +139,9 @@ class _Segment:
   def __init__(self, module: nn.Module, args: Any, variables: Any) -> None:
     leaves, tree = jax.tree.flatten(args)
     neighbourhood: Neighbourhood = module.neighbourhood
-    self.reach, multiple, rounds = neighbourhood
+    self.reach, _, rounds = neighbourhood
     width = leaves[0].shape[2]
-    rows = _PIXELS // width - 2 * self.reach
-    self.rows = max(multiple, rows // multiple * multiple)
+    self.rows = _share_rows(leaves[0].shape, neighbourhood)
     height = self.rows + 2 * self.reach
 
     # Traced once for the shapes, the sums and, where there are none, the rows.
@@ -177,6 +177,20 @@ class _Segment:
     self.rounds = rounds if jax.tree.leaves(sums) else 0
 
 
+def _share_rows(shape: tuple[int, ...], neighbourhood: Neighbourhood) -> int:
+  """Rows of each strip of a map: as many strips as needed, all alike."""
+  _, height, width, _ = shape
+  reach, multiple, _ = neighbourhood
+  most = max(multiple, _PIXELS // width - 2 * reach)
+  count = -(-height // (most // multiple * multiple))
+  return -(-height // (count * multiple)) * multiple
+
+
+def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+  """Zeros that take no memory."""
+  return np.broadcast_to(np.zeros((), dtype), shape)
+
+
 class _Runner:
   """What computes the modules of a network on streams."""
 
@@ -189,22 +203,39 @@ class _Runner:
     variables = module.variables
     free = module.clone(parent=None, name=None)
     leaves, tree = jax.tree.flatten(args)
-    key = free, tree, tuple((x.shape[2:], str(x.dtype)) for x in leaves)
+    key = free, tree, tuple((x.shape, str(x.dtype)) for x in leaves)
     segment = self._programs.get(key, lambda: _Segment(free, args, variables))
     return segment, variables
 
 
 class _Count(_Runner):
-  """Counts passes, and computes nothing."""
+  """Counts passes and what maps take, and computes nothing.
+
+  Attributes:
+    most: bytes of all maps that there were at a time.
+  """
+
+  def __init__(self, programs: Programs) -> None:
+    super().__init__(programs)
+    self.most = self._now = 0
 
   def __call__(self, module: nn.Module, args: Any) -> Any:
     segment, _ = self._find(module, args)
     self.done += segment.rounds + 1
     height = jax.tree.leaves(args)[0].shape[1]
-    return jax.tree.map(
-      lambda x: Held(np.zeros((height, *x.shape[2:]), x.dtype)),
-      segment.results,
-    )
+
+    def make(x: jax.ShapeDtypeStruct) -> Held:
+      result = Held(_zeros((height, *x.shape[2:]), np.dtype(x.dtype)))
+      size = int(np.prod(result.shape)) * result.dtype.itemsize
+      self._add(size)
+      weakref.finalize(result, self._add, -size)
+      return result
+
+    return jax.tree.map(make, segment.results)
+
+  def _add(self, size: int) -> None:
+    self._now += size
+    self.most = max(self.most, self._now)
 
 
 class _Run(_Runner):

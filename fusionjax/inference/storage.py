@@ -28,6 +28,24 @@ class Storage:
     self._lock = threading.Lock()
     self._room = room
 
+  def check(self, most: int) -> None:
+    """Checks that there is room for what will be kept.
+
+    Args:
+      most: bytes of all maps that there will be at a time.
+
+    Raises:
+      InputError: if the disk has none.
+    """
+    folder = tempfile.gettempdir()
+    need, free = most - self._room, shutil.disk_usage(folder).free
+    if need > free:
+      raise InputError(
+        f'Strips need files of {memory.in_gigabytes(need)} in {folder}, where'
+        f' {memory.in_gigabytes(free)} are free. Give more memory, make room,'
+        ' or set TMPDIR to a folder on a larger disk.'
+      )
+
   def make(self, shape: tuple[int, int, int, int], dtype: np.dtype) -> 'Stored':
     """Makes a map to be written.
 
@@ -35,8 +53,6 @@ class Storage:
       shape: (1, h, w, c).
       dtype: of its values.
 
-    Raises:
-      InputError: if the disk has no room for it.
     """
     size = int(np.prod(shape)) * dtype.itemsize
     with self._lock:
@@ -44,7 +60,6 @@ class Storage:
       if held:
         self._room -= size
     if not held:
-      _check_disk(size)
       return _InFile(shape, dtype)
     stored = _InMemory(shape, dtype)
     weakref.finalize(stored, self._return, size)
@@ -104,14 +119,3 @@ class _InFile(Stored):
       begin = end
     shape = (1, len(rows), *self.shape[2:])
     return np.frombuffer(data, self.dtype).reshape(shape)
-
-
-def _check_disk(size: int) -> None:
-  folder = tempfile.gettempdir()
-  free = shutil.disk_usage(folder).free
-  if size > free:
-    raise InputError(
-      f'Strips need a file of {memory.in_gigabytes(size)} in {folder}, where'
-      f' {memory.in_gigabytes(free)} are free. Make room, or set TMPDIR to a'
-      ' folder on a larger disk.'
-    )

@@ -36,7 +36,10 @@ def small(monkeypatch: pytest.MonkeyPatch) -> FusionModel:
 
 
 def limited(model: FusionModel, **limits) -> FusionModel:
-  return dataclasses.replace(model, limits=execution.Limits(**limits))
+  other = dataclasses.replace(model, limits=execution.Limits(**limits))
+  # What is asked what it takes need not be compiled twice.
+  other.__dict__['programs'] = model.programs
+  return other
 
 
 def test_little_memory_means_strips_and_they_are_exact(small, caplog) -> None:
@@ -63,7 +66,6 @@ def test_memory_is_said_before_the_run(small) -> None:
   plenty.fuse([picture(*size, seed) for seed in (1, 2)])
   assert len(plenty.programs) == 1
   scarce = limited(small, memory=1)
-  scarce.__dict__['programs'] = plenty.programs
   assert execution.foresee(scarce, size, 2).endswith('in strips, exactly.')
 
 
@@ -108,22 +110,23 @@ def test_reach_is_how_far_a_pixel_is_seen() -> None:
 
 def test_no_exact_way_is_an_error_or_tiles(small, monkeypatch, caplog) -> None:
   del small
-  model = fj.load_model('csc_mefn-mef')
+  model = fj.load_model('fmm-ivf')
   images = [picture(64, 96, seed) for seed in (1, 2)]
   with pytest.raises(errors.InputError, match='--approximate-tiles'):
     limited(model, memory=1).fuse(images)
-  whole = model.fuse(images, stretch=False)
+  whole = model.fuse(images)
   # Tiles fit.
   monkeypatch.setattr(execution, '_LARGE', 64 * 64)
   monkeypatch.setattr(tiles, 'TILE', 64)
   monkeypatch.setattr(tiles, 'OVERLAP', 24)
   caplog.set_level('INFO')
   tiled = limited(model, memory=1, approximate_tiles=True)
-  ours = tiled.fuse(images, stretch=False)
+  ours = tiled.fuse(images)
   assert 'in tiles, approximately' in caplog.text
   assert ours.dtype == np.uint8 and ours.shape == whole.shape
-  # This network looks no further than some pixels.
-  assert np.abs(ours.astype(int) - whole).max() <= 2
+  # This network looks at everything, but tells no far pixels apart.
+  difference = np.abs(ours.astype(int) - whole)
+  assert 0 < difference.max() <= 12 and difference.mean() < 2
 
 
 def test_memory_is_asked_of_the_compiler(small) -> None:

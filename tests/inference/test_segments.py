@@ -1,7 +1,9 @@
 """Networks that look at the whole picture, in strips."""
 
 import dataclasses
+import shutil
 import tempfile
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 import fusionjax as fj
 from fusionjax import models
+from fusionjax.errors import InputError
 from fusionjax.inference import execution, segments, storage
 from fusionjax.inference.model import FusionModel
 from fusionjax.models.layers import strips as inner_strips
@@ -94,6 +97,13 @@ def test_exposures_in_strips_are_exact(caplog, monkeypatch) -> None:
   # Other colours than the network's own.
   grey = limited(model).fuse(images, color='grey')
   np.testing.assert_allclose(grey, colour.luma(ours)[..., 0], atol=1e-6)
+  # Nothing runs where the disk has no room for all maps of a time.
+  caplog.clear()
+  usage = types.SimpleNamespace(free=6 * 24 * 64 * 48)
+  monkeypatch.setattr(shutil, 'disk_usage', lambda folder: usage)
+  with pytest.raises(InputError, match=f'in {tempfile.tempdir}, where 0.0 GB'):
+    limited(model).fuse(images)
+  assert 'Pass' not in caplog.text
   # What is far away matters, too.
   for image in images:
     image[45:] = np.square(image[45:])

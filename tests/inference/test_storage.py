@@ -47,4 +47,5 @@ def test_a_full_disk_is_said_before(monkeypatch) -> None:
   usage = namedtuple('usage', ['free'])
   monkeypatch.setattr(shutil, 'disk_usage', lambda folder: usage(free=5))
   with pytest.raises(InputError, match='set TMPDIR'):
-    Storage(0).make(SHAPE, FLOAT)
+    Storage(3).check(9)
+  Storage(4).check(9)

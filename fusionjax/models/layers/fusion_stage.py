@@ -41,9 +41,8 @@ class FusionStage(nn.Module):
     filtered = self.make_filter(name='filter')(maps)
     # The loss of the features looks at these.
     self.sow('intermediates', 'filtered', filtered)
-    merged = Conv(c, name='merge')(*filtered)
-    self.sow('intermediates', 'merged', merged)
-    x = merged
+    x = Conv(c, name='merge')(*filtered)
+    self.sow('intermediates', 'merged', x)
     for number, rate in enumerate(self.drop_paths):
       x = ParallelFusionBlock(
         self.heads,
