@@ -61,3 +61,24 @@ def test_shares_are_those_of_python(part) -> None:
     min(int(3 * h * w * part), 3 * h * w - 1) for h, w in small.tolist()
   ]
   np.testing.assert_array_equal(share(jnp.asarray(small, 'int32')), expected)
+
+
+def test_a_strip_is_mirrored_and_repeated_where_the_picture_ends() -> None:
+  x = np.random.default_rng(3).random((1, 12, 5, 2), np.float32)
+  around = ((0, 0), (2, 2), (2, 2), (0, 0))
+  mirrored, repeated = (np.pad(x, around, mode) for mode in ('reflect', 'edge'))
+  wrapped = np.pad(x, ((0, 0), (3, 3), (0, 0), (0, 0)), 'wrap')
+  for top in (0, 4, 8):
+    # Four rows between margins of three; beyond are rows of the other end.
+    strip = jnp.asarray(wrapped[:, top : top + 10])
+    frame = Frame(jnp.int32(12), 5, top=jnp.int32(top - 3), margin=3)
+    ours = mirror(strip, 2, frame)
+    assert ours.shape == (1, 14, 9, 2)
+    # Each of the four with the two around it.
+    np.testing.assert_array_equal(ours[:, 3:11], mirrored[:, top : top + 8])
+    np.testing.assert_array_equal(
+      frame.repeat(strip)[:, 1:9], repeated[:, top : top + 8, 2:-2]
+    )
+    np.testing.assert_allclose(
+      frame.total(strip), x[:, top : top + 4].sum((1, 2)), rtol=1e-6
+    )
