@@ -109,18 +109,20 @@ def _intercept(run: Callable[..., Any]) -> Callable[..., Any]:
   """Lets `run` compute the modules that are called with streams."""
 
   def intercept(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
-    module = context.module
-    called = context.method_name == '__call__'
-    leaves = jax.tree.leaves(args)
-    if (
-      called
-      and hasattr(module, 'neighbourhood')
-      and any(isinstance(leaf, Stream) for leaf in leaves)
-    ):
-      return run(module, args)
+    streams = [x for x in jax.tree.leaves(args) if isinstance(x, Stream)]
+    if streams and _looks(context.module, context.method_name):
+      return run(context.module, context.method_name, args)
     return call(*args, **kwargs)
 
   return intercept
+
+
+def _looks(module: nn.Module, method: str) -> Neighbourhood | None:
+  """How far a method of a module looks, if it may be computed in strips."""
+  if method == '__call__':
+    return getattr(module, 'neighbourhood', None)
+  parts: Mapping[str, Neighbourhood] = getattr(module, 'neighbourhoods', {})
+  return parts.get(method)
 
 
 class _Segment:
@@ -136,10 +138,13 @@ class _Segment:
     results: shapes of what `apply` returns.
   """
 
-  def __init__(self, module: nn.Module, args: Any, variables: Any) -> None:
+  def __init__(
+    self, module: nn.Module, method: str, args: Any, variables: Any
+  ) -> None:
     leaves, tree = jax.tree.flatten(args)
-    neighbourhood: Neighbourhood = module.neighbourhood
-    self.reach, _, rounds = neighbourhood
+    neighbourhood = _looks(module, method)
+    assert neighbourhood is not None, method
+    self.reach = neighbourhood.reach
     width = leaves[0].shape[2]
     self.rows = _share_rows(leaves[0].shape, neighbourhood)
     height = self.rows + 2 * self.reach
@@ -155,6 +160,7 @@ class _Segment:
         known,
         *jax.tree.unflatten(tree, strips),
         frame=frame,
+        method=method,
         mutable=['moments'],
       )
       inner = slice(self.reach, self.reach + self.rows)
@@ -174,14 +180,17 @@ class _Segment:
     self.results, sums = jax.eval_shape(
       run, variables, {}, strips, number, number
     )
-    self.rounds = rounds if jax.tree.leaves(sums) else 0
+    self.rounds = neighbourhood.rounds if jax.tree.leaves(sums) else 0
 
 
 def _share_rows(shape: tuple[int, ...], neighbourhood: Neighbourhood) -> int:
   """Rows of each strip of a map: as many strips as needed, all alike."""
   _, height, width, _ = shape
-  reach, multiple, _ = neighbourhood
-  most = max(multiple, _PIXELS // width - 2 * reach)
+  if neighbourhood.whole:
+    return height
+  reach, multiple = neighbourhood.reach, neighbourhood.multiple
+  # What overlaps is computed twice: that it is less than half comes first.
+  most = max(multiple, _PIXELS // width - 2 * reach, 4 * reach)
   count = -(-height // (most // multiple * multiple))
   return -(-height // (count * multiple)) * multiple
 
@@ -198,13 +207,17 @@ class _Runner:
     self._programs = programs
     self.done = 0
 
-  def _find(self, module: nn.Module, args: Any) -> tuple[_Segment, Any]:
+  def _find(
+    self, module: nn.Module, method: str, args: Any
+  ) -> tuple[_Segment, Any]:
     """The segment of a module and its variables; alike ones share one."""
     variables = module.variables
     free = module.clone(parent=None, name=None)
     leaves, tree = jax.tree.flatten(args)
-    key = free, tree, tuple((x.shape, str(x.dtype)) for x in leaves)
-    segment = self._programs.get(key, lambda: _Segment(free, args, variables))
+    key = free, method, tree, tuple((x.shape, str(x.dtype)) for x in leaves)
+    segment = self._programs.get(
+      key, lambda: _Segment(free, method, args, variables)
+    )
     return segment, variables
 
 
@@ -219,8 +232,8 @@ class _Count(_Runner):
     super().__init__(programs)
     self.most = self._now = 0
 
-  def __call__(self, module: nn.Module, args: Any) -> Any:
-    segment, _ = self._find(module, args)
+  def __call__(self, module: nn.Module, method: str, args: Any) -> Any:
+    segment, _ = self._find(module, method, args)
     self.done += segment.rounds + 1
     height = jax.tree.leaves(args)[0].shape[1]
 
@@ -251,8 +264,8 @@ class _Run(_Runner):
     super().__init__(programs)
     self._storage, self._passes, self._report = storage, passes, report
 
-  def __call__(self, module: nn.Module, args: Any) -> Any:
-    segment, variables = self._find(module, args)
+  def __call__(self, module: nn.Module, method: str, args: Any) -> Any:
+    segment, variables = self._find(module, method, args)
     maps = jax.tree.leaves(args)
     height = maps[0].shape[1]
     rows = np.int32(height)

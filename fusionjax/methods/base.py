@@ -293,6 +293,10 @@ def fuse_streams(
     [1, h, w, c], as `fuse_pictures` makes it.
   """
   rule = _pop_rule(method, task, options)
+  if method.luma:
+    return cast(
+      Stream, method.fuse(apply, sources, task=task, color=rule, **options)
+    )
   fused = _fuse_stack(method, apply, sources, task, options)
   if rule is None or rule == method.colors[task]:
     return fused

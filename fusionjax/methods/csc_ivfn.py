@@ -11,7 +11,7 @@ from fusionjax.losses import reconstruction
 from fusionjax.methods import colouring, csc_names
 from fusionjax.methods.base import Apply, Layout, LossOutput, Method
 from fusionjax.models.csc_ivfn import CSCIVFN
-from fusionjax.ops import colour
+from fusionjax.ops import colour, streams
 
 Array = jax.Array
 _COLORS: dict[str, colouring.Rule] = {'ivf': 'grey'}
@@ -37,11 +37,17 @@ def fuse(
     [b, h, w, 1] or, with colour, [b, h, w, 3] in [0, 1].
   """
   infrared, visible = sources
-  fused = apply(colour.luma(infrared), colour.luma(visible))
+  fused = apply(*(streams.rowwise(colour.luma, x) for x in (infrared, visible)))
   rule = color or _COLORS[task]
   if rule == 'grey':
     return fused
-  return colouring.colour_luma(fused, sources, rule=rule, luma_range='centred')
+
+  def put(fused: Array, *sources: Array) -> Array:
+    return colouring.colour_luma(
+      fused, sources, rule=rule, luma_range='centred'
+    )
+
+  return streams.rowwise(put, fused, *sources)
 
 
 def loss(
@@ -126,6 +132,7 @@ METHOD = Method(
   published_name=published_name,
   ignorable_entries=csc_names.IGNORABLE,
   rounding='truncate',
+  streams=True,
   published_files={
     'LISTA_Base_Train': 'base.',
     'LISTA_Detail_Train': 'detail.',

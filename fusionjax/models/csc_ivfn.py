@@ -12,7 +12,8 @@ References:
   they are decoded.
 """
 
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
 
 import flax.linen as nn
 import jax
@@ -23,12 +24,16 @@ from fusionjax.models.layers import dictionary
 from fusionjax.models.layers.batch_norm import BatchNorm
 from fusionjax.models.layers.reflect_conv import ReflectConv
 from fusionjax.ops import box, code_fusion
+from fusionjax.ops.frame import Frame
+from fusionjax.ops.streams import Neighbourhood, Stream
 
 Array = jax.Array
 UnitInput = Literal['published', 'paper']
 
 _DECODER_FEATURES = (32, 16, 1)
 _BLUR_RADIUS = 5
+# Channels of codes that are fused together where pictures are large.
+_TOGETHER = 4
 
 
 class CodeDecoder(nn.Module):
@@ -39,11 +44,13 @@ class CodeDecoder(nn.Module):
   """
 
   @nn.compact
-  def __call__(self, code: Array, *, train: bool = False) -> Array:
-    """Maps [b, h, w, c] to [b, h, w, 1]."""
+  def __call__(
+    self, code: Array, *, train: bool = False, frame: Frame | None = None
+  ) -> Array:
+    """Maps [b, h, w, c], or a strip of it in a frame, to [b, h, w, 1]."""
     x = code
     for number, features in enumerate(_DECODER_FEATURES, 1):
-      x = ReflectConv(features, name=f'conv{number}')(x)
+      x = ReflectConv(features, name=f'conv{number}')(x, frame=frame)
       x = BatchNorm(name=f'norm{number}')(x, train=train)
     return x
 
@@ -113,44 +120,128 @@ class CSCIVFN(nn.Module):
     References:
       Paper, eq. 5 and 6.
     """
+    if isinstance(infrared, Stream):
+      return self._in_parts(infrared, visible)
     count = infrared.shape[0]
     base, detail = self.encode(jnp.concatenate([infrared, visible]))
     base = self._fuse('base', self.base_fusion, base, count)
     detail = self._fuse('detail', self.detail_fusion, detail, count)
     return self.decode(self.gain * base, self.gain * detail)
 
-  def encode(self, image: Array, *, train: bool = False) -> tuple[Array, Array]:
+  @property
+  def neighbourhoods(self) -> Mapping[str, Neighbourhood]:
+    """What the methods look at that are called with streams."""
+    return {
+      'encode_strip': Neighbourhood(_BLUR_RADIUS + 2 * self.units - 1),
+      'fuse_channels': Neighbourhood(0, whole=True),
+      'decode_strip': Neighbourhood(1 + len(_DECODER_FEATURES)),
+    }
+
+  def _in_parts(self, infrared: Any, visible: Any) -> Any:
+    """The same on streams: codes by strips, saliency by whole channels."""
+    # Who computes the strips gives them their frames.
+    parts: Any = self
+    codes = zip(
+      parts.encode_strip(infrared), parts.encode_strip(visible), strict=True
+    )
+    fused = []
+    for rule, groups in zip(self._rules, codes, strict=True):
+      pairs: list[Any] = list(zip(*groups, strict=True))
+      if rule == 'saliency':
+        pairs = [(parts.fuse_channels(*pair),) for pair in pairs]
+      fused.append(pairs)
+    return parts.decode_strip(fused)
+
+  @property
+  def _rules(self) -> tuple[code_fusion.Rule, code_fusion.Rule]:
+    return self.base_fusion, self.detail_fusion
+
+  def encode_strip(
+    self, image: Array, *, frame: Frame
+  ) -> tuple[list[Array], ...]:
+    """Codes a strip [1, n, w, 1]: base and detail, some channels each."""
+    count = -(-self.features // _TOGETHER)
+    codes = self.encode(image, frame=frame)
+    return tuple(jnp.array_split(code, count, axis=-1) for code in codes)
+
+  def fuse_channels(
+    self, first: Array, second: Array, *, frame: Frame
+  ) -> Array:
+    """Fuses some channels [1, h, w, c] of two codes by saliency."""
+    del frame
+    return code_fusion.fuse(first, second, rule='saliency')
+
+  def decode_strip(
+    self, codes: Sequence[Sequence[tuple[Array, ...]]], *, frame: Frame
+  ) -> Array:
+    """Fuses what is not yet, and decodes a strip to [1, n, w, 1].
+
+    Args:
+      codes: of base and detail: groups of channels, of which there is one
+        where they are fused and else two, all [1, n, w, c].
+      frame: the picture in the strip.
+    """
+    whole = []
+    for rule, groups in zip(self._rules, codes, strict=True):
+      # Beyond the picture nothing is active.
+      joined = [
+        frame.clear(jnp.concatenate(parts, axis=-1))
+        for parts in zip(*groups, strict=True)
+      ]
+      one = len(joined) == 1
+      code = joined[0] if one else code_fusion.fuse(*joined, rule=rule)
+      whole.append(self.gain * code)
+    return self.decode(whole[0], whole[1], frame=frame)
+
+  def encode(
+    self, image: Array, *, train: bool = False, frame: Frame | None = None
+  ) -> tuple[Array, Array]:
     """Codes an image.
 
     Args:
       image: [b, h, w, 1] in [0, 1].
       train: see `BatchNorm`.
+      frame: the picture in the image, where it is a strip.
 
     Returns:
       The base code and the detail code, each [b, h, w, features].
     """
-    blurred = box.box_mean(image[..., 0], radius=_BLUR_RADIUS, border='reflect')
-    base = blurred[..., None]
+    base = self._blur(image, frame)
     detail = image - base
     self.sow('intermediates', 'base_image', base)
     self.sow('intermediates', 'detail_image', detail)
     if self.unit_input == 'paper':
       return (
-        self.base_encoder(None, base, train=train),
-        self.detail_encoder(None, detail, train=train),
+        self.base_encoder(None, base, train=train, frame=frame),
+        self.detail_encoder(None, detail, train=train, frame=frame),
       )
     return (
-      self.base_encoder(None, image, base, train=train),
-      self.detail_encoder(None, image, detail, train=train),
+      self.base_encoder(None, image, base, train=train, frame=frame),
+      self.detail_encoder(None, image, detail, train=train, frame=frame),
     )
 
-  def decode(self, base: Array, detail: Array, *, train: bool = False) -> Array:
+  def _blur(self, image: Array, frame: Frame | None) -> Array:
+    radius = _BLUR_RADIUS
+    x = image if frame is None else frame.mirror_rows(image, radius)
+    blurred = box.box_mean(x[..., 0], radius=radius, border='reflect')
+    inner = blurred if frame is None else blurred[:, radius:-radius]
+    return inner[..., None]
+
+  def decode(
+    self,
+    base: Array,
+    detail: Array,
+    *,
+    train: bool = False,
+    frame: Frame | None = None,
+  ) -> Array:
     """Decodes two codes.
 
     Args:
       base: [b, h, w, features] base code.
       detail: [b, h, w, features] detail code.
       train: see `BatchNorm`; each code is a call of its own.
+      frame: the picture in the codes, where they are strips.
 
     Returns:
       [b, h, w, 1] in [0, 1].
@@ -162,7 +253,7 @@ class CSCIVFN(nn.Module):
     # What it makes of zeros is the same everywhere.
     zero = jnp.zeros((1, 2, 2, base.shape[-1]), base.dtype)
     constant = self.decoder(zero)[:, :1, :1]
-    return nn.sigmoid(self.decoder(base + detail) + constant)
+    return nn.sigmoid(self.decoder(base + detail, frame=frame) + constant)
 
   def reconstruct(self, image: Array, *, train: bool = False) -> Array:
     """Codes and decodes one image: what the network is trained to do well.

@@ -32,11 +32,14 @@ class Neighbourhood(NamedTuple):
     multiple: strips must begin at multiples of so many rows.
     rounds: after how many passes all sums over the picture are known, where it
       has some: more than one where sums depend on others.
+    whole: whether it looks at all rows, so that there is but one strip: for
+      what looks at channels one by one, and for few of them.
   """
 
   reach: int
   multiple: int = 1
   rounds: int = 1
+  whole: bool = False
 
 
 class Stream(abc.ABC):
