@@ -44,8 +44,7 @@ def fuse(
     Zhao et al., section 3.2.
   """
   del task
-  limit = functools.partial(levels.clamp, low=0, high=1)
-  fused = streams.rowwise(limit, apply(*sources))
+  fused = streams.rowwise(levels.clamp_unit, apply(*sources))
   if not stretch:
     return fused
   if isinstance(fused, Stream):

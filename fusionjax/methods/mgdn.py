@@ -1,6 +1,5 @@
 """MGDN for multi-exposure and multi-focus images."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,8 +39,9 @@ def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
     first, second = _darker_first(first, second)
   h, w = first.shape[1:3]
   fused = apply(flip_pad(first), flip_pad(second))
-  limit = functools.partial(levels.clamp, low=0, high=1)
-  return streams.rowwise(limit, streams.crop(fused, height=h, width=w))
+  return streams.rowwise(
+    levels.clamp_unit, streams.crop(fused, height=h, width=w)
+  )
 
 
 def check_pair(count: int) -> None:

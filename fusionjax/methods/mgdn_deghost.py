@@ -28,8 +28,7 @@ def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
     [b, h, w, 3] linear radiance in [0, 1]; 1 is white in the middle exposure.
   """
   del task
-  limit = functools.partial(levels.clamp, low=0, high=1)
-  return streams.rowwise(limit, apply(*sources))
+  return streams.rowwise(levels.clamp_unit, apply(*sources))
 
 
 def loss(

@@ -1,6 +1,5 @@
 """MGDN for depth maps of low resolution, guided by colour."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,9 +38,7 @@ def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
   refined = apply(
     streams.rowwise(standardise, colour), resize.bicubic(depth, size=size)
   )
-  return streams.rowwise(
-    functools.partial(levels.clamp, low=0, high=1), refined
-  )
+  return streams.rowwise(levels.clamp_unit, refined)
 
 
 def standardise(colour: Array) -> Array:

@@ -130,7 +130,7 @@ class GuidedNetwork(nn.Module):
       )(maps)
       done += depth
     x = Conv(self.channels, 3, name='body')(*maps)
-    x = streams.rowwise(functools.partial(nn.leaky_relu, negative_slope=0.2), x)
+    x = streams.rowwise(_leaky, x)
     self.sow('intermediates', 'features', x)
     x = streams.rowwise(jnp.add, x, skip)
     out = Conv(outputs, 3, zeros=guess is not None, name='head')(x)
@@ -141,6 +141,10 @@ class GuidedNetwork(nn.Module):
 
 def _correct(guess: Array, correction: Array) -> Array:
   return guess + _TENTH * correction
+
+
+def _leaky(x: Array) -> Array:
+  return nn.leaky_relu(x, 0.2)
 
 
 def check_channels(

@@ -33,6 +33,11 @@ def clamp(x: Array, low: float, high: float) -> Array:
   return jnp.where(x > high, jnp.full_like(x, high), x)
 
 
+def clamp_unit(x: Array) -> Array:
+  """Limits values to [0, 1], see `clamp`."""
+  return clamp(x, 0, 1)
+
+
 def clamp_through(x: Array, low: float, high: float) -> Array:
   """Limits values to [low, high] with a gradient of one everywhere.
 

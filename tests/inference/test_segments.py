@@ -118,7 +118,13 @@ THREE = [(HEIGHT, WIDTH, 3)] * 3
 @pytest.mark.parametrize(
   ('module', 'method', 'task', 'channels', 'shapes'),
   [
-    (models.MGDNDepth(**SMALL), 'mgdn_depth', 'gdsr', (3, 1), DEPTH),
+    (
+      models.MGDNDepth(**SMALL, residual=True),
+      'mgdn_depth',
+      'gdsr',
+      (3, 1),
+      DEPTH,
+    ),
     (
       models.MGDNDeghost(**{**SMALL, 'depths': (1,)}),
       'mgdn_deghost',
