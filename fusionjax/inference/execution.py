@@ -226,13 +226,14 @@ def _plan_strips(
 
   def make() -> strips.Strips | segments.Segments:
     if method.streams:
-      share = int(_SHARE * _limit(model))
+      room = min(_limit(model), memory.available_to_host())
+      share = int(_SHARE * room)
       kind: Any = functools.partial(segments.Segments, memory=share)
     else:
       kind = functools.partial(strips.Strips, size=size)
     return kind(method, model.module, model.variables, **options)
 
-  # Segments are the same for all heights, and find the width themselves.
+  # Segments find the size themselves.
   key = ('strips', *(() if method.streams else size))
   return model.programs.get(key, make)
 

@@ -20,6 +20,11 @@ def available() -> int:
   if statistics and 'bytes_limit' in statistics:
     free = statistics['bytes_limit'] - statistics.get('bytes_in_use', 0)
     return int(_SHARE * free)
+  return available_to_host()
+
+
+def available_to_host() -> int:
+  """Bytes that this process may take, whatever device programs run on."""
   free = psutil.virtual_memory().available
   limit, used = _read(_LIMIT), _read(_USED)
   if limit is not None and used is not None:
