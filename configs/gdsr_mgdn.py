@@ -22,10 +22,9 @@ Command:
     --config.data.root=DIR --workdir=runs/gdsr_x4
 Variants: `:x4` (the plain config), `:x8`, `:x16` with its wider network;
   `:x4_residual`, `:x8_residual`, `:x16_residual`: the network of x4 corrects
-  the upsampled depth instead of making depth anew, with the root of the mean
-  squared error in the loss (not in the paper), which an hour on two cores
-  suffices for; `:quick`, 12 small steps of a small
-  network.
+  the upsampled depth instead of making depth anew (`residual` of `MGDNDepth`),
+  with the root of the mean squared error in the loss; not in the paper. An
+  hour on two cores suffices; `:quick`, 12 small steps of a small network.
 Ablations (table 5): --config.model.cross_guidance=False,
   --config.model.dynamic_filters=False, --config.loss.information_weight=0.
 """
@@ -69,15 +68,15 @@ def residual(config: ml_collections.ConfigDict, *, ratio: int) -> None:
   config.data.ratio = ratio
   config.data.size = (64, 64)
   config.model.residual = True
-  config.loss.information_weight = 1e-4
-  config.loss.root_weight = 1.0
-  config.steps = 2500
+  config.loss.information_weight = 1e-3
+  config.loss.root_weight = 10.0
+  config.steps = 1500
   config.ema_decay = 0.995
   config.optimizer.learning_rate = 1e-3
   config.optimizer.schedule = 'cosine'
   config.optimizer.warmup = 50
   config.optimizer.clip_norm = 1.0
-  config.eval.every = 500
+  config.eval.every = 250
   config.eval.toolbox = 'mgdn/middlebury'
 
 

@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 
 from fusionjax.models.layers.guided_filter import MutualGuidedFilter
+from fusionjax.models.layers.local_detail import LocalDetail
 from fusionjax.models.layers.plain_conv import Conv
 from fusionjax.models.mgdn import GuidedNetwork, check_channels
 from fusionjax.ops import streams
@@ -23,6 +24,10 @@ Array = jax.Array
 SIXTEENFOLD: Mapping[str, Any] = {'channels': 60}
 
 
+def _tenfold(x: Array) -> Array:
+  return 10 * x
+
+
 class MGDNDepth(GuidedNetwork):
   """Refines depth by colour; the defaults are the network for x4 and x8.
 
@@ -32,8 +37,10 @@ class MGDNDepth(GuidedNetwork):
 
   Attributes:
     residual: whether the network corrects the upsampled depth, from none on,
-      and does not have to learn to repeat it. Not in the paper: what hours of
-      training give instead of days; the parameters are the same.
+      and does not have to learn to repeat it: it sees the depth less its
+      local mean, tenfold, and a tenth of its output is added. Not in the
+      paper: beats bicubic depth within minutes of training, and with the
+      same parameters; without the local mean it does not within an hour.
   """
 
   depths: Sequence[int] = (3, 3, 3)
@@ -63,9 +70,12 @@ class MGDNDepth(GuidedNetwork):
     )
     h, w = depth.shape[1:3]
     padded = self._pad(depth)
+    seen = padded
+    if self.residual:
+      seen = streams.rowwise(_tenfold, LocalDetail(name='detail')(padded))
     maps = (
       Conv(self.channels, 3, name='lift1')(self._pad(colour)),
-      Conv(self.channels, 3, name='lift2')(padded),
+      Conv(self.channels, 3, name='lift2')(seen),
     )
     refined = self._fuse(
       maps,
