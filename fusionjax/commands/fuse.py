@@ -190,7 +190,7 @@ def run(args: argparse.Namespace) -> int:
     console.complain(f'{path}: {why}')
   if args.dry_run:
     _print_plan(plan.jobs, overwrite=args.overwrite)
-    _print_memory(model, plan.jobs)
+    _print_memory(model, plan.jobs, options)
     return console.SOME_FAILED if plan.failed else console.DONE
   return _fuse_all(args, model, plan, options, handling)
 
@@ -354,7 +354,9 @@ def _print_plan(jobs: 'tuple[Job, ...]', *, overwrite: bool) -> None:
     print(f'  {_sources(job)} -> {job.output}{note}')
 
 
-def _print_memory(model: 'FusionModel', jobs: 'tuple[Job, ...]') -> None:
+def _print_memory(
+  model: 'FusionModel', jobs: 'tuple[Job, ...]', options: dict[str, Any]
+) -> None:
   """Says what memory the largest pictures will take, if they are large."""
   from fusionjax.inference import execution
   from fusionjax.methods import registry
@@ -362,7 +364,9 @@ def _print_memory(model: 'FusionModel', jobs: 'tuple[Job, ...]') -> None:
   sizes = {job.size: len(job.sources) for job in jobs if job.size}
   if sizes and not registry.get_task(model.task).measures:
     size = max(sizes, key=lambda size: size[0] * size[1])
-    if said := execution.foresee(model, size, sizes[size]):
+    checked = model.check_options(options)
+    said = execution.foresee(model, size, sizes[size], options=checked)
+    if said:
       print(said)
 
 

@@ -81,13 +81,20 @@ def fuse(model: 'FusionModel', wanted: Request) -> np.ndarray:
   return out if size is None else out[: size[0], : size[1]]
 
 
-def foresee(model: 'FusionModel', size: tuple[int, int], count: int) -> str:
+def foresee(
+  model: 'FusionModel',
+  size: tuple[int, int],
+  count: int,
+  *,
+  options: Options = (),
+) -> str:
   """Says what memory pictures will take, and what will be done about it.
 
   Args:
     model: of a task that fuses pictures of one size.
     size: (height, width) of the pictures.
     count: how many there are.
+    options: checked options of `fuse`.
 
   Returns:
     A line for the user; empty for pictures of which nobody asks.
@@ -101,7 +108,7 @@ def foresee(model: 'FusionModel', size: tuple[int, int], count: int) -> str:
     [shape] * count,
     None if bucket is None else np.array(size, np.int32),
     dtype=shape.dtype,
-    options=(),
+    options=options,
   )
   need, limit = memory.needed(program), _limit(model)
   how = 'at once'

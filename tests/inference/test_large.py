@@ -65,6 +65,11 @@ def test_memory_is_said_before_the_run(small) -> None:
   # What was compiled to be asked is what fuses.
   plenty.fuse([picture(*size, seed) for seed in (1, 2)])
   assert len(plenty.programs) == 1
+  # Also with other colours.
+  options = plenty.check_options({'color': 'grey'})
+  execution.foresee(plenty, size, 2, options=options)
+  plenty.fuse([picture(*size, seed) for seed in (1, 2)], color='grey')
+  assert len(plenty.programs) == 2
   scarce = limited(small, memory=1)
   assert execution.foresee(scarce, size, 2).endswith('in strips, exactly.')
 
