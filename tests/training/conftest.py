@@ -1,4 +1,4 @@
-"""The stand-in method, and the script that kills its trainings, as fixtures."""
+"""The stand-in method and the scripts beside the tests, as fixtures."""
 
 import importlib.util
 import sys
@@ -29,3 +29,9 @@ def stand_in():
 def kills():
   """The module `kills.py`."""
   return _load('kills')
+
+
+@pytest.fixture(scope='session')
+def same_numbers():
+  """The module `same_numbers.py`."""
+  return _load('same_numbers')

@@ -8,7 +8,6 @@ to 6e-4 in the twentieth, as far as float32 is from float64; of MGDN, in
 float64, from 1e-16 to 2e-10), float64 shows that the program is the same.
 """
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -20,19 +19,6 @@ import pytest
 _SCRIPT = Path(__file__).with_name('same_numbers.py')
 _CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 _BATCH = 'data.batch_size=8'
-
-
-def _load(name):
-  path = Path(__file__).with_name(f'{name}.py')
-  spec = importlib.util.spec_from_file_location(name, path)
-  module = importlib.util.module_from_spec(spec)
-  sys.modules[name] = module
-  spec.loader.exec_module(module)
-  return module
-
-
-kills = _load('kills')
-same_numbers = _load('same_numbers')
 
 
 def _start(out, config, *changes, devices, steps, place=None):
@@ -61,7 +47,7 @@ def _results(processes, outs):
   return [next(iter(json.loads(out.read_text()).values())) for out in outs]
 
 
-def _in_two_processes(folder, config, *changes, steps):
+def _in_two_processes(kills, folder, config, *changes, steps):
   address = f'localhost:{kills.free_port()}'
   outs = [folder / f'two{index}.json' for index in range(2)]
   processes = [
@@ -87,12 +73,14 @@ def _assert_two_are_one(two, one, rel=1e-5):
   assert joined == one['order']
 
 
-def test_cubes_on_one_device_and_in_two_processes_of_four(tmp_path):
+def test_cubes_on_one_device_and_in_two_processes_of_four(
+  kills, same_numbers, tmp_path
+):
   path = f'{_CONFIGS}/msf_csc.py:quick'
   # With batch norms, whose statistics are of all eight devices.
   small = {'data.batch_size': 8, 'model.features': 4, 'model.units': 1}
   changes = [f'{name}={value}' for name, value in small.items()]
-  two = _in_two_processes(tmp_path, path, *changes, steps=5)
+  two = _in_two_processes(kills, tmp_path, path, *changes, steps=5)
   small['mesh.data'] = 1
   one = same_numbers.measure(same_numbers.open_config(path, small), 5)
   assert one['devices'] == 1
@@ -117,7 +105,7 @@ _STEADY = ('ivf_fmm', 'mef_csc', 'msf_csc')
 
 @pytest.mark.long
 @pytest.mark.parametrize(('name', 'in_parts'), _ALL.items(), ids=list(_ALL))
-def test_every_method_has_the_same_losses(name, in_parts, tmp_path):
+def test_every_method_has_the_same_losses(kills, name, in_parts, tmp_path):
   path = f'{_CONFIGS}/{name}.py:quick'
 
   def run(*changes, devices=1, steps=20):
@@ -127,7 +115,7 @@ def test_every_method_has_the_same_losses(name, in_parts, tmp_path):
     return _results([process], [out])[0]
 
   one = run('--double')
-  two = _in_two_processes(tmp_path, path, _BATCH, '--double', steps=20)
+  two = _in_two_processes(kills, tmp_path, path, _BATCH, '--double', steps=20)
   _assert_two_are_one(two, one, rel=1e-9)
   steps = 20 if name in _STEADY else 2
   rounded, eight = run(steps=steps), run(devices=8, steps=steps)
