@@ -7,9 +7,13 @@ import pytest
 from PIL import Image
 
 from fusionjax import models
+from fusionjax.data import depth as depth_data
 from fusionjax.errors import InputError
 from fusionjax.inference import depth, files
+from fusionjax.inference.load import load_model
 from fusionjax.inference.model import FusionModel
+from fusionjax.methods import registry
+from fusionjax.pretrained import weights
 
 RNG = np.random.default_rng(0)
 SMALL = {
@@ -19,6 +23,8 @@ SMALL = {
   'guidance_heads': 3,
   'filter_size': 3,
 }
+
+_SHIPPED = [n for n in registry.list_models('gdsr') if weights.is_shipped(n)]
 
 
 @pytest.fixture(scope='module')
@@ -102,3 +108,23 @@ def test_files(model, tmp_path) -> None:
   np.testing.assert_array_equal(fused, model.fuse([COLOUR, metres]))
   levels = np.asarray(Image.open(tmp_path / 'out.png'))
   np.testing.assert_allclose(levels, 1000 * fused, atol=2.5)
+
+
+@pytest.mark.parametrize('name', _SHIPPED)
+def test_models_that_ship_beat_bicubic(name) -> None:
+  ratio = int(name.rpartition('-x')[2])
+  scenes = depth_data.SyntheticDepth(
+    length=1, seed=3, split='test', ratio=ratio
+  )
+  example = scenes.read(0)
+  # A part with the outline of an object.
+  part = np.s_[40:120, 60:172]
+  colour = np.rint(255 * example.sources[0][part]).astype(np.uint8)
+  truth = example.reference[part]
+  small = depth_data.reduce(truth, ratio=ratio)
+  bicubic = depth_data.enlarge(small, size=truth.shape[:2])
+  refined = load_model(name).fuse([colour, small])
+  ours, theirs = (
+    np.sqrt(np.mean(np.square(x - truth))) for x in (refined, bicubic)
+  )
+  assert 0.001 < ours < 0.75 * theirs
