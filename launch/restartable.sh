@@ -4,10 +4,12 @@
 # training that was interrupted for one that is done.
 #   launch/restartable.sh python -m fusionjax.main --config=...
 set -uo pipefail
-stopped=
+stopped='' child=''
+# Before the command: it may be ready, and stopped, at once.
+trap 'stopped=1; [ -z "$child" ] || kill -TERM "$child" 2> /dev/null' TERM INT
 "$@" &
 child=$!
-trap 'stopped=1; kill -TERM "$child" 2> /dev/null' TERM INT
+[ -z "$stopped" ] || kill -TERM "$child" 2> /dev/null
 # `wait` returns early when a signal comes.
 while kill -0 "$child" 2> /dev/null; do
   wait "$child"

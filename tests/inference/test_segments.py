@@ -125,12 +125,13 @@ THREE = [(HEIGHT, WIDTH, 3)] * 3
       (3, 1),
       DEPTH,
     ),
-    (
+    pytest.param(
       models.MGDNDeghost(**{**SMALL, 'depths': (1,)}),
       'mgdn_deghost',
       'hdr',
       (6, 6, 6),
       THREE,
+      marks=pytest.mark.long,
     ),
     (
       # Of channels in two groups.
@@ -140,7 +141,7 @@ THREE = [(HEIGHT, WIDTH, 3)] * 3
       (1, 1),
       THREE[:2],
     ),
-    (
+    pytest.param(
       # Windows that divide no other strips; the ablations.
       models.MGDN(
         **{**SMALL, 'depths': (1,), 'window': 6, 'filter_size': 9},
@@ -151,6 +152,7 @@ THREE = [(HEIGHT, WIDTH, 3)] * 3
       'mff',
       (3, 3),
       THREE[:2],
+      marks=pytest.mark.long,
     ),
   ],
   ids=['depth', 'deghost', 'whole channels', 'ablations'],

@@ -78,6 +78,7 @@ def test_several_scales() -> None:
   assert np.isfinite(odd).all()
 
 
+@pytest.mark.long
 def test_unlike_pictures_give_no_nan_at_several_scales() -> None:
   # Structure is negative here, and has no root.
   x = array(1, 24, 26, 3)

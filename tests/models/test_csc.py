@@ -86,7 +86,7 @@ def test_jit_equals_eager_and_shapes(name) -> None:
   assert np.isfinite(jitted).all() and jitted.std() > 1e-3
 
 
-@pytest.mark.parametrize('name', list(SMALL))
+@pytest.mark.parametrize('name', SHORT)
 def test_batch_equals_loop_vmap_pmap_and_shards(name) -> None:
   net, given = SMALL[name], sources(name, 8)
   variables = arbitrary(net, *given)
@@ -191,6 +191,7 @@ def test_training_moves_the_statistics_the_same_on_many_devices(name) -> None:
     assert np.abs(a - b).max() > 1e-4
 
 
+@pytest.mark.long
 def test_remat_gives_the_same_gradient() -> None:
   net, given = SMALL['msfn'], sources('msfn', 2)
   variables = arbitrary(net, *given)

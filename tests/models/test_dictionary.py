@@ -111,7 +111,9 @@ def test_convolution_of_side_one() -> None:
   np.testing.assert_allclose(ours, x @ kernel[0, 0], atol=1e-5)
 
 
-@pytest.mark.parametrize('channels', [(1, 12), (5, 1), (3, 10)])
+@pytest.mark.parametrize(
+  'channels', [(1, 12), pytest.param((5, 1), marks=pytest.mark.long), (3, 10)]
+)
 def test_implementations_have_one_gradient(channels) -> None:
   x, kernel = array(2, 6, 7, channels[0]), array(3, 3, *channels)
 

@@ -200,6 +200,7 @@ def test_gradient_against_finite_differences(pair, variables) -> None:
     np.testing.assert_allclose((ahead - behind) / (2 * step), slope, rtol=1e-4)
 
 
+@pytest.mark.long
 def test_remat_gives_the_same_gradient(pair, variables) -> None:
   y0, y1 = (y[:2] for y in pair)
 

@@ -71,6 +71,7 @@ def test_jit_batch_and_vmap_agree() -> None:
   np.testing.assert_allclose(alone, whole[1:], atol=1e-4)
 
 
+@pytest.mark.long
 def test_remat_changes_no_gradient() -> None:
   net = SMALL.clone(depth=2)
   x, y = array(1, 16, 16, 1), array(1, 16, 16, 1)

@@ -75,6 +75,7 @@ def test_five_kills_change_nothing(kills, straight, tmp_path):
   _assert_survives(kills, straight, tmp_path, 5, seed=1)
 
 
+@pytest.mark.long
 def test_a_kill_of_a_training_in_a_bucket(
   kills, straight, tmp_path, monkeypatch
 ):
