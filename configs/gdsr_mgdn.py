@@ -15,7 +15,7 @@ Scores: the plain configs were not trained to their end, and the released
   levels on Lu (bicubic 2.36), 4.19 cm on 3 pairs of NYU v2 (5.40). Errors are
   those of --config.eval.toolbox, a protocol of `fusionjax.metrics.depth`:
   mgdn/nyu (cm), mgdn/middlebury, mgdn/lu (levels).
-Hardware: two CPU cores, 4 GB; a step takes about 6 seconds undisturbed, of
+Hardware: two CPU cores, 4 GB; a step takes 5.4 seconds undisturbed, of
   `:x4_residual` 1.3 seconds. A GPU is what the plain configs want.
 
 Command:

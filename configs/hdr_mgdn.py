@@ -11,7 +11,7 @@ Data: a folder of scenes as Kalantari's set has them: three 16-bit TIFFs,
   training.
 Scores: not yet measured on a full training; the released checkpoint could not
   be had.
-Hardware: a GPU. On two CPU cores a step takes about 20 seconds.
+Hardware: a GPU. On two CPU cores a step takes about 10 seconds.
 
 Command:
   python -m fusionjax.main --config=configs/hdr_mgdn.py \
