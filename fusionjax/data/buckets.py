@@ -7,6 +7,7 @@ are slow at; and the layouts are found by looking at all names.
 import concurrent.futures
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,25 @@ def open_path(url: str) -> Any:
   return epath.Path(url.removeprefix('file://'))
 
 
+def walk(folder: Any, *, above: str = '') -> Iterator[tuple[str, Any]]:
+  """Finds all files in a folder, here or in a bucket.
+
+  Args:
+    folder: a path; nothing is found where there is no such folder.
+    above: what to put before the names.
+
+  Yields:
+    Name relative to the folder, and path.
+  """
+  if not folder.is_dir():
+    return
+  for entry in folder.iterdir():
+    if entry.is_dir():
+      yield from walk(entry, above=f'{above}{entry.name}/')
+    else:
+      yield f'{above}{entry.name}', entry
+
+
 def _mirrored(url: str, *, again: bool) -> Path:
   """Copies what is in a bucket, and not yet here, and returns the copy."""
   import filelock
@@ -112,15 +132,7 @@ def _cache() -> Path:
 
 def _copy_all(source: Any, target: Path) -> None:
   """Makes a folder hold what one in a bucket holds."""
-  files: dict[Path, Any] = {}
-  waiting = [(source, target)]
-  while waiting:
-    folder, here = waiting.pop()
-    for entry in folder.iterdir():
-      if entry.is_dir():
-        waiting.append((entry, here / entry.name))
-      else:
-        files[here / entry.name] = entry
+  files = {target / name: entry for name, entry in walk(source)}
   if not files:
     raise FileNotFoundError('there is nothing')
   with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:

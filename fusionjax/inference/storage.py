@@ -1,5 +1,6 @@
 """Maps that are written once and read often: in memory, or in files."""
 
+import abc
 import shutil
 import tempfile
 import threading
@@ -53,6 +54,8 @@ class Storage:
       shape: (1, h, w, c).
       dtype: of its values.
 
+    Returns:
+      A map of any value, in memory or in a file.
     """
     size = int(np.prod(shape)) * dtype.itemsize
     with self._lock:
@@ -77,9 +80,9 @@ class Stored(Stream):
     """Makes a map [1, h, w, c] of any value."""
     self.shape, self.dtype = shape, dtype
 
+  @abc.abstractmethod
   def write(self, first: int, rows: np.ndarray) -> None:
     """Writes rows [1, n, w, c] from row `first` on; none beyond the map."""
-    raise NotImplementedError
 
 
 class _InMemory(Stored):

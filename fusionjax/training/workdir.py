@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import jax
 from jax.experimental import multihost_utils
@@ -24,7 +23,7 @@ from fusionjax.data import buckets
 
 # The list, in the bucket.
 LIST = 'files.json'
-_CHECKPOINTS = 'checkpoints/'
+_CHECKPOINTS = 'checkpoints'
 # What is not whole has one of these in its name.
 _UNFINISHED = ('.part', '.orbax-checkpoint-tmp')
 # Seconds between two copies, unless something waits for them.
@@ -131,8 +130,9 @@ class Mirror(Workdir):
     """
     with self._errors('written'):
       self._write_list(self._listed)
-      there = set(_names(self._remote / _CHECKPOINTS.rstrip('/')))
-      there = {f'{_CHECKPOINTS}{name}' for name in there}
+      folder = self._remote / _CHECKPOINTS
+      found = buckets.walk(folder, above=f'{_CHECKPOINTS}/')
+      there = {name for name, _ in found}
       self._each(self._delete, sorted(there - self._listed))
 
   def close(self) -> None:
@@ -148,7 +148,7 @@ class Mirror(Workdir):
     """Copies what changed, then the list, then deletes what is gone."""
     self._latest = time.monotonic()
     here = {}
-    for name in _names(self.folder):
+    for name, _ in buckets.walk(self.folder):
       # Old checkpoints go while this looks.
       with contextlib.suppress(FileNotFoundError):
         if not any(part in name for part in _UNFINISHED):
@@ -248,17 +248,6 @@ def opened(
         raise errors.InputError(said) from error
       finally:
         mirror.sync(wait=True)
-
-
-def _names(folder: Any) -> Iterator[str]:
-  """Names of all files in a folder, relative to it; none if it is absent."""
-  if not folder.is_dir():
-    return
-  for entry in folder.iterdir():
-    if entry.is_dir():
-      yield from (f'{entry.name}/{name}' for name in _names(entry))
-    else:
-      yield entry.name
 
 
 def _stamp(path: Path) -> tuple[int, int]:
