@@ -67,6 +67,7 @@ class Outputs:
     self._first = jax.process_index() == 0
     self._initial: dict[str, Any] | None = None
     self._heldout = run.open_heldout()
+    self._scene_names: dict[int, str] = {}
     self._fuse = validation.make_fuse(run.method, run.module, task=run.task)
     self._watch = stages.make_watch(run.method, run.module, task=run.task)
     self._toolbox = run.config['eval']['toolbox']
@@ -150,7 +151,7 @@ class Outputs:
     if rows is None:
       return
     if self._first:
-      names = [scene.name for scene in self._scenes()]
+      names = [self._name_scene(index) for index in range(len(rows))]
       found = scores.collect(names, rows, metrics=self._metrics)
       self._note(step, found)
       self._show(step, variables)
@@ -172,10 +173,12 @@ class Outputs:
         return None
       index = number * processes + mine
       if index < count:
+        scene = self._heldout.read(index)
+        self._scene_names[index] = scene.name
         found = validation.score_scene(
           self._fuse,
           variables,
-          self._heldout.read(index),
+          scene,
           metrics=self._metrics,
           toolbox=self._toolbox,
         )
@@ -184,10 +187,11 @@ class Outputs:
       return None
     return _gather(rows)[:count]
 
-  def _scenes(self) -> Iterator[Any]:
-    """The scenes that are scored."""
-    count = self._run.config['eval']['scenes']
-    return validation.first_scenes(self._heldout, count)
+  def _name_scene(self, index: int) -> str:
+    """Names a scene; it is read where another process has scored it."""
+    if index not in self._scene_names:
+      self._scene_names[index] = self._heldout.read(index).name
+    return self._scene_names[index]
 
   def _note(self, step: int, found: scores.Scores) -> None:
     """Writes and says the scores of a step."""
