@@ -38,6 +38,31 @@ def six_channels(picture: np.ndarray, *, exposure: float) -> np.ndarray:
   return np.concatenate([picture, radiance], axis=-1)
 
 
+def bracket(
+  pictures: Sequence[np.ndarray], *, exposures: Sequence[float]
+) -> list[np.ndarray]:
+  """Puts exposures of a scene in order, with what they stand for.
+
+  Radiance 1 is white in the darkest exposure, which has no white that
+  another has not, so that all radiance lies in [0, 1].
+
+  Args:
+    pictures: [h, w, 3] each, in [0, 1].
+    exposures: of each in EV; only their differences matter.
+
+  Returns:
+    [h, w, 6] each, from under- to over-exposed; see `six_channels`.
+  """
+  pairs = sorted(
+    zip(exposures, pictures, strict=True), key=lambda pair: pair[0]
+  )
+  darkest, _ = pairs[0]
+  return [
+    six_channels(picture, exposure=exposure - darkest)
+    for exposure, picture in pairs
+  ]
+
+
 def read_exposures(path: Path | str) -> list[float]:
   """Reads exposures in EV, separated by white space or commas.
 
@@ -106,13 +131,11 @@ class RadianceSource:
           f'{path} has shape {list(picture.shape)}, and {_TRUTH} beside it'
           f' {list(truth.shape)}. They must be equal.'
         )
-    sources = tuple(
-      six_channels(images.to_unit_rgb(picture), exposure=exposure)
-      for exposure, picture in sorted(
-        zip(exposures, pictures, strict=True), key=lambda pair: pair[0]
-      )
+    sources = bracket(
+      [images.to_unit_rgb(picture) for picture in pictures],
+      exposures=exposures,
     )
-    return Example(scene.name, sources, truth, cubes=True)
+    return Example(scene.name, tuple(sources), truth, cubes=True)
 
   def _load(
     self, scene: Scene
@@ -129,7 +152,9 @@ class SyntheticRadiance:
 
   The middle exposure is taken of the true radiance; before and after it the
   things were elsewhere, up to 24 pixels away. Exposures are exact: 2 or 3 EV
-  apart, with the response x^(1/2.2), a little noise, clipped, in 16 bits.
+  apart, with the response x^(1/2.2), shot and read noise, clipped, in 16 bits.
+  1 to 30 % of the scene are white in the middle exposure, and radiance 1 is
+  white in the darkest one.
   """
 
   def __init__(
@@ -175,14 +200,16 @@ class SyntheticRadiance:
   def _made(self, index: int) -> Example:
     rng = textures.scene_generator(self._seed, split=self._split, index=index)
     still = synthetic.radiance(rng, self._split)
-    # So bright that some of it is white in the middle exposure.
-    still *= np.float32(rng.uniform(1, 3)) / max(float(still.max()), 1e-3)
+    apart = float(rng.choice((2.0, 3.0)))
+    white = np.quantile(still.max(axis=-1), rng.uniform(0.7, 0.99))
+    still *= np.float32(2.0**-apart / max(float(white), 1e-3))
     frames = [still.copy() for _ in range(3)]
     for _ in range(int(rng.integers(1, 4))):
       mask = textures.shape_mask(rng, size=synthetic.SIZE, extent=(0.08, 0.25))[
         ..., None
       ]
       thing = textures.pattern(rng, size=synthetic.SIZE) ** 2
+      thing *= np.float32(2.0 ** -rng.uniform(0, apart + 1))
       step = rng.integers(-24, 25, 2)
       for time, frame in enumerate(frames):
         moved, layer = (
@@ -190,17 +217,20 @@ class SyntheticRadiance:
         )
         frame *= 1 - moved
         frame += layer
-    apart = float(rng.choice((2.0, 3.0)))
-    sources = []
-    for exposure, frame in zip((-apart, 0.0, apart), frames, strict=True):
+    shot, read = rng.uniform(1e-5, 3e-4), rng.uniform(2e-4, 1e-3)
+    exposures = (0.0, apart, 2 * apart)
+    pictures = []
+    for exposure, frame in zip(exposures, frames, strict=True):
       light = frame * np.float32(2.0**exposure)
       noise = rng.standard_normal(light.shape, np.float32)
-      light = np.clip(light + np.float32(1e-3) * noise, 0, 1)
-      levels = np.rint(65535 * light ** np.float32(1 / GAMMA)) / 65535
-      sources.append(six_channels(levels, exposure=exposure))
+      # Photon noise grows with the root of the light, read noise is constant.
+      light += noise * np.sqrt(np.float32(shot) * light + np.float32(read**2))
+      light = np.clip(light, 0, 1) ** np.float32(1 / GAMMA)
+      pictures.append(np.rint(65535 * light) / 65535)
     truth = np.clip(frames[1], 0, 1).astype(np.float32)
     name = f'{self._split}-{index:04d}'
-    return Example(name, tuple(sources), truth, cubes=True)
+    sources = tuple(bracket(pictures, exposures=exposures))
+    return Example(name, sources, truth, cubes=True)
 
 
 def _shifted(layer: np.ndarray, step: np.ndarray) -> np.ndarray:

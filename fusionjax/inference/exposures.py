@@ -22,13 +22,14 @@ def check_exposures(
 
   Args:
     images: three pictures of one size.
-    exposures: of each in EV, the middle one near 0; None for
+    exposures: of each in EV, of which only the differences matter; None for
       -2, 0 and 2 from the darkest to the brightest picture.
     task: a key of `registry.TASKS`.
     names: what errors call them.
 
   Returns:
-    Three [h, w, 6] float32, from under- to over-exposed.
+    Three [h, w, 6] float32, from under- to over-exposed; radiance 1 is white
+    in the darkest one.
 
   Raises:
     InputError: that names the picture and the fix.
@@ -49,7 +50,4 @@ def check_exposures(
         f'exposures is {values}. Give one in EV for each picture, such as'
         ' -2, 0, 2.'
       )
-  pairs = sorted(zip(values, pictures, strict=True), key=lambda pair: pair[0])
-  return [
-    radiance.six_channels(picture, exposure=value) for value, picture in pairs
-  ]
+  return radiance.bracket(pictures, exposures=values)

@@ -97,7 +97,7 @@ class FusionModel:
       order of the sources has a meaning (the visible one of a pair). For
       `msf` the cube at the size of its guide, for `gdsr` the depth map at the
       size of the picture, in its unit and dtype; for `hdr` linear radiance
-      [h, w, 3] float32, 1 being white in the middle exposure.
+      [h, w, 3] float32, 1 being white in the darkest exposure.
 
     Raises:
       InputError: if the images are no such images, or an option is unknown.

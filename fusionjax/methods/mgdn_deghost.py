@@ -25,7 +25,7 @@ def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
     task: `hdr`.
 
   Returns:
-    [b, h, w, 3] linear radiance in [0, 1]; 1 is white in the middle exposure.
+    [b, h, w, 3] linear radiance in [0, 1]; 1 is white in the darkest exposure.
   """
   del task
   return streams.rowwise(levels.clamp_unit, apply(*sources))

@@ -29,8 +29,6 @@ from fusionjax.models.layers.plain_conv import Conv
 from fusionjax.ops import streams
 
 Array = jax.Array
-# Corrections are small, and as large as a step of an optimizer otherwise.
-_TENTH = 0.1
 
 
 class GuidedNetwork(nn.Module):
@@ -98,14 +96,12 @@ class GuidedNetwork(nn.Module):
     *,
     filter_type: type[GuidedFilter],
     outputs: int,
+    zeros: bool,
     train: bool,
-    guess: Array | None = None,
   ) -> Array:
     """Runs the stages and the head on features; [b, h, w, outputs].
 
-    With a guess [b, h, w, outputs] the head is a correction of it, in tenths,
-    which begins as none; without one it is what a sigmoid is taken of, as
-    published.
+    With `zeros` the head gives 0 until it is trained.
     """
     rates = np.linspace(0, self.drop_path, sum(self.depths))
     rates = rates if train else np.zeros_like(rates)
@@ -133,14 +129,7 @@ class GuidedNetwork(nn.Module):
     x = streams.rowwise(_leaky, x)
     self.sow('intermediates', 'features', x)
     x = streams.rowwise(jnp.add, x, skip)
-    out = Conv(outputs, 3, zeros=guess is not None, name='head')(x)
-    if guess is None:
-      return streams.rowwise(nn.sigmoid, out)
-    return streams.rowwise(_correct, guess, out)
-
-
-def _correct(guess: Array, correction: Array) -> Array:
-  return guess + _TENTH * correction
+    return Conv(outputs, 3, zeros=zeros, name='head')(x)
 
 
 def _leaky(x: Array) -> Array:
@@ -186,8 +175,16 @@ class MGDN(GuidedNetwork):
 
   178,975 parameters: the 182,755 of the published network less those that it
   never uses. `MGDN(**MULTI_EXPOSURE)` is the one for multi-exposure, with
-  893,551 (of 908,311). See `GuidedNetwork` for the options.
+  893,551 (of 908,311). See `GuidedNetwork` for the other options.
+
+  Attributes:
+    weighted: whether the head gives the first picture's weight in each pixel,
+      and the result is the weighted mean of the two, in the place of colours
+      of its own. Not in the paper: it begins as the mean of the pictures and
+      does not have to learn to repeat them.
   """
+
+  weighted: bool = False
 
   @nn.compact
   def __call__(
@@ -202,7 +199,7 @@ class MGDN(GuidedNetwork):
         `drop_path`).
 
     Returns:
-      [b, h, w, 3] in (0, 1).
+      [b, h, w, 3] in (0, 1), if `weighted` in [0, 1].
 
     References:
       Paper, section 3.1.
@@ -213,11 +210,25 @@ class MGDN(GuidedNetwork):
       {'first': 3, 'second': 3},
     )
     h, w = first.shape[1:3]
-    maps = (
-      Conv(self.channels, 3, name='lift1')(self._pad(first)),
-      Conv(self.channels, 3, name='lift2')(self._pad(second)),
+    padded = [self._pad(x) for x in (first, second)]
+    maps = [
+      Conv(self.channels, 3, name=f'lift{number}')(x)
+      for number, x in enumerate(padded, start=1)
+    ]
+    head = self._fuse(
+      maps,
+      maps[0],
+      filter_type=MutualGuidedFilter,
+      outputs=1 if self.weighted else 3,
+      zeros=self.weighted,
+      train=train,
     )
-    fused = self._fuse(
-      maps, maps[0], filter_type=MutualGuidedFilter, outputs=3, train=train
-    )
+    if self.weighted:
+      fused = streams.rowwise(_weighted_mean, head, *padded)
+    else:
+      fused = streams.rowwise(nn.sigmoid, head)
     return streams.crop(fused, height=h, width=w)
+
+
+def _weighted_mean(head: Array, first: Array, second: Array) -> Array:
+  return second + nn.sigmoid(head) * (first - second)

@@ -15,12 +15,16 @@ import jax.numpy as jnp
 from fusionjax.models.layers.guided_filter import ReferenceGuidedFilter
 from fusionjax.models.layers.plain_conv import Conv
 from fusionjax.models.mgdn import GuidedNetwork, check_channels
-from fusionjax.ops import streams
+from fusionjax.ops import streams, tone
 from fusionjax.ops.streams import Stream
 
 Array = jax.Array
 
 _CHANNELS = {'under': 6, 'reference': 6, 'over': 6}
+# Corrections are small, and as large as a step of an optimizer otherwise.
+_TENTH = 0.1
+# From where to where a picture's values become white.
+_WHITE = 0.9, 0.98
 
 
 class MGDNDeghost(GuidedNetwork):
@@ -35,6 +39,7 @@ class MGDNDeghost(GuidedNetwork):
   heads: int = 6
   window: int = 8
   mlp_ratio: float = 4.0
+  residual: bool = False
 
   @nn.compact
   def __call__(
@@ -50,19 +55,59 @@ class MGDNDeghost(GuidedNetwork):
       train: see `MGDN`.
 
     Returns:
-      [b, h, w, 3] radiance in (0, 1).
+      [b, h, w, 3] radiance in (0, 1), with `residual` about [0, 1].
     """
     sources = {'under': under, 'reference': reference, 'over': over}
     check_channels('MGDNDeghost', sources, _CHANNELS)
     h, w = reference.shape[1:3]
     padded = [self._pad(x) for x in sources.values()]
+    seen = padded
+    if self.residual:
+      seen = [streams.rowwise(_tone_mapped, x) for x in padded]
     lift = Conv(self.channels, 3, name='lift')
-    if isinstance(padded[0], Stream):
-      maps = [lift(x) for x in padded]
+    if isinstance(seen[0], Stream):
+      maps = [lift(x) for x in seen]
     else:
       # One convolution for all: they are one batch to it.
-      maps = jnp.split(lift(jnp.concatenate(padded)), 3)
-    merged = self._fuse(
-      maps, maps[1], filter_type=ReferenceGuidedFilter, outputs=3, train=train
+      maps = jnp.split(lift(jnp.concatenate(seen)), 3)
+    head = self._fuse(
+      maps,
+      maps[1],
+      filter_type=ReferenceGuidedFilter,
+      outputs=3,
+      zeros=self.residual,
+      train=train,
     )
+    if self.residual:
+      merged = streams.rowwise(_corrected, padded[0], padded[1], head)
+    else:
+      merged = streams.rowwise(nn.sigmoid, head)
     return streams.crop(merged, height=h, width=w)
+
+
+def _tone_mapped(x: Array) -> Array:
+  """A picture with its radiance [b, h, w, 6], the radiance tone-mapped."""
+  return jnp.concatenate([x[..., :3], tone.mu_law(x[..., 3:])], axis=-1)
+
+
+def _corrected(under: Array, reference: Array, head: Array) -> Array:
+  """Guesses the radiance and corrects it, [b, h, w, 3]."""
+  guess = tone.mu_law(guessed_radiance(under, reference))
+  return tone.inverse_mu_law(guess + _TENTH * head)
+
+
+def guessed_radiance(under: Array, reference: Array) -> Array:
+  """The radiance of a reference, of a darker exposure where it is white.
+
+  Args:
+    under: [b, h, w, 6] the darker exposure, as `MGDNDeghost` takes it.
+    reference: [b, h, w, 6].
+
+  Returns:
+    [b, h, w, 3]; nowhere less than the reference says: what is white is as
+    bright or brighter.
+  """
+  picture, radiance = reference[..., :3], reference[..., 3:]
+  least, most = _WHITE
+  white = jnp.clip((picture - least) / (most - least), 0, 1)
+  return radiance + white * jnp.maximum(under[..., 3:] - radiance, 0)

@@ -24,8 +24,16 @@ Array = jax.Array
 SIXTEENFOLD: Mapping[str, Any] = {'channels': 60}
 
 
+# Corrections are small, and as large as a step of an optimizer otherwise.
+_TENTH = 0.1
+
+
 def _tenfold(x: Array) -> Array:
-  return 10 * x
+  return x / _TENTH
+
+
+def _corrected(depth: Array, correction: Array) -> Array:
+  return depth + _TENTH * correction
 
 
 class MGDNDepth(GuidedNetwork):
@@ -77,12 +85,16 @@ class MGDNDepth(GuidedNetwork):
       Conv(self.channels, 3, name='lift1')(self._pad(colour)),
       Conv(self.channels, 3, name='lift2')(seen),
     )
-    refined = self._fuse(
+    head = self._fuse(
       maps,
       maps[1],
       filter_type=MutualGuidedFilter,
       outputs=1,
+      zeros=self.residual,
       train=train,
-      guess=padded if self.residual else None,
     )
+    if self.residual:
+      refined = streams.rowwise(_corrected, padded, head)
+    else:
+      refined = streams.rowwise(nn.sigmoid, head)
     return streams.crop(refined, height=h, width=w)

@@ -24,3 +24,8 @@ def mu_law(radiance: Array, *, mu: float = MU) -> Array:
     scenes, SIGGRAPH 2017, eq. 5.
   """
   return jnp.log1p(mu * radiance) / math.log1p(mu)
+
+
+def inverse_mu_law(mapped: Array, *, mu: float = MU) -> Array:
+  """Takes tone-mapped radiance back to radiance, the inverse of `mu_law`."""
+  return jnp.expm1(mapped * math.log1p(mu)) / mu

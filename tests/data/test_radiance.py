@@ -49,8 +49,10 @@ def kalantari(folder, *, exposures='-2 0 2', size=(24, 20)):
   (folder / 'HDRImg.hdr').write_bytes(radiance_files.encode_hdr(truth))
   (folder / 'exposure.txt').write_text(exposures)
   pictures = []
-  for number, stop in enumerate(map(float, exposures.split())):
-    light = np.clip(truth * 2.0**stop, 0, 1) ** (1 / 2.2)
+  stops = [float(stop) for stop in exposures.split()]
+  for number, stop in enumerate(stops):
+    # White in the darkest exposure is radiance 1.
+    light = np.clip(truth * 2.0 ** (stop - min(stops)), 0, 1) ** (1 / 2.2)
     levels = np.rint(65535 * light).astype(np.uint16)
     tifffile.imwrite(folder / f'{number}.tif', levels, photometric='rgb')
     pictures.append(levels / 65535)
@@ -80,17 +82,35 @@ def test_the_published_layout(tmp_path) -> None:
     radiance.read_exposures(tmp_path / 'two' / 'exposure.txt')
 
 
+def test_exposures_of_any_origin_are_those_of_the_darkest() -> None:
+  pictures = [RNG.random((4, 5, 3), np.float32) for _ in range(3)]
+  one, two = (
+    radiance.bracket(pictures, exposures=stops)
+    for stops in ((2, -1, 0), (3, 0, 1))
+  )
+  np.testing.assert_array_equal(one, two)
+  for number, apart in ((1, 0), (2, 1), (0, 3)):
+    six = one[(1, 2, 0).index(number)]
+    np.testing.assert_array_equal(six[..., :3], pictures[number])
+    np.testing.assert_allclose(
+      six[..., 3:], pictures[number] ** 2.2 / 2**apart, rtol=1e-5
+    )
+
+
 def test_things_move_in_synthetic_scenes() -> None:
   source = radiance.SyntheticRadiance(length=3, seed=0, split='train')
   moved = 0.0
   for index in range(3):
     example = source.read(index)
+    pictures = [six[..., :3] for six in example.sources]
     under, middle, over = (six[..., 3:] for six in example.sources)
-    fair = (middle < 0.9).all(-1) & (example.reference < 0.9).all(-1)
-    # The middle exposure is taken of the truth, up to noise.
+    # The middle exposure is taken of the truth, up to noise, and has less
+    # range than it.
+    fair = (pictures[1] < 0.98).all(-1)
     assert np.median(np.abs(middle - example.reference)[fair]) < 5e-3
-    both = (over < 0.2).all(-1) & (under < 0.2).all(-1)
-    moved = max(moved, float(np.mean(np.abs(over - under)[both] > 0.05)))
+    assert middle.max() <= 1 / 4 < example.reference.max() <= 1
+    both = (pictures[2] < 0.98).all(-1)
+    moved = max(moved, float(np.mean(np.abs(over - under)[both] > 0.01)))
   assert moved > 0.01
   again = radiance.SyntheticRadiance(length=3, seed=0, split='train')
   np.testing.assert_array_equal(again.read(2).reference, example.reference)

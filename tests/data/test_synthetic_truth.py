@@ -31,10 +31,13 @@ def test_exposures_are_those_of_the_radiance():
   for index in range(4):
     example = source.read(index)
     middle, truth = example.sources[1], example.reference
-    clear = (truth > 0.05) & (truth < 0.95)
+    clear = (middle[..., :3] > 0.05) & (middle[..., :3] < 0.98)
     error = np.abs(middle[..., 3:] - truth)[clear]
-    # Read noise of 1e-3 and 16 bits.
-    assert error.mean() < 2e-3 and error.max() < 1e-2
+    # Read noise to 1e-3, shot noise to 1.7 % of white, and 16 bits.
+    assert error.mean() < 2e-3 and error.max() < 2e-2
+    # There is more light than the middle exposure can tell, but not much.
+    white = (middle[..., :3] > 0.99).any(-1).mean()
+    assert 0.002 < white < 0.5
 
 
 def test_what_leaves_a_picture_does_not_come_back():

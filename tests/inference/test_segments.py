@@ -126,7 +126,7 @@ THREE = [(HEIGHT, WIDTH, 3)] * 3
       DEPTH,
     ),
     pytest.param(
-      models.MGDNDeghost(**{**SMALL, 'depths': (1,)}),
+      models.MGDNDeghost(**{**SMALL, 'depths': (1,)}, residual=True),
       'mgdn_deghost',
       'hdr',
       (6, 6, 6),
@@ -147,6 +147,7 @@ THREE = [(HEIGHT, WIDTH, 3)] * 3
         **{**SMALL, 'depths': (1,), 'window': 6, 'filter_size': 9},
         dynamic_filters=False,
         cross_guidance=False,
+        weighted=True,
       ),
       'mgdn',
       'mff',

@@ -12,6 +12,7 @@ from fusionjax import errors
 from fusionjax.models import MGDN, MGDNDeghost, MGDNDepth
 from fusionjax.models.mgdn import MULTI_EXPOSURE
 from fusionjax.models.mgdn_depth import SIXTEENFOLD
+from fusionjax.ops import tone
 
 SMALL = {
   'channels': 8,
@@ -169,6 +170,60 @@ def test_residual_depth_begins_as_the_upsampled_one() -> None:
   said = jax.jit(published.apply)(later, colour, 10 * detail)[:, :17, :22]
   correction = apply(later, *sources) - sources[1]
   np.testing.assert_allclose(jax.nn.sigmoid(10 * correction), said, atol=1e-5)
+
+
+def test_weighted_pictures_begin_as_their_mean() -> None:
+  net = MGDN(**SMALL, weighted=True)
+  sources = picture(2, 17, 22, 3), picture(2, 17, 22, 3, seed=1)
+  began = jax.jit(net.init)(jax.random.key(0), *sources)
+  apply = jax.jit(net.apply)
+  np.testing.assert_allclose(
+    apply(began, *sources), (sources[0] + sources[1]) / 2, atol=1e-6
+  )
+  # From then on each pixel has one weight for all colours.
+  fused = apply(arbitrary(net, *sources), *sources)
+  apart = sources[0] - sources[1]
+  weights = np.asarray((fused - sources[1]) / np.where(apart, apart, 1))
+  clear = np.abs(apart).min(-1) > 0.05
+  assert np.ptp(weights[clear], axis=-1).max() < 1e-4
+  assert weights[clear].min() > 0 and weights[clear].max() < 1
+  assert np.std(weights[clear]) > 0.01
+
+
+def test_residual_radiance_begins_as_what_the_exposures_say() -> None:
+  options = {**SMALL, 'heads': 2, 'window': 4}
+  published = MGDNDeghost(**options)
+  net = MGDNDeghost(**options, residual=True)
+  under, reference, over = (
+    picture(2, 17, 22, 6, seed=seed) for seed in range(3)
+  )
+  # Mid grey, white, and half white where the under-exposed one is brighter.
+  reference = reference.at[:, 0, :3, :3].set(
+    jnp.asarray([0.5, 1, 0.94])[:, None]
+  )
+  reference = reference.at[:, 0, :3, 3:].set(0.25)
+  under = under.at[:, 0, :3, 3:].set(0.75)
+  sources = under, reference, over
+  began = jax.jit(net.init)(jax.random.key(0), *sources)
+  shapes = jax.eval_shape(published.init, jax.random.key(0), *sources)
+  assert jax.tree.map(jnp.shape, began) == jax.tree.map(jnp.shape, shapes)
+  apply = jax.jit(net.apply)
+  guess = apply(began, *sources)
+  np.testing.assert_allclose(
+    guess[:, 0, :3], np.broadcast_to([[0.25], [0.75], [0.5]], (2, 3, 3)), 1e-4
+  )
+  # Never less than the reference, which a white pixel is at least.
+  assert (guess >= reference[..., 3:] - 1e-4).all()
+  # From then on a tenth of what the head of the published one says, of
+  # tone-mapped radiance, is added to the tone-mapped guess.
+  later = arbitrary(net, *sources)
+  seen = [
+    jnp.concatenate([x[..., :3], tone.mu_law(x[..., 3:])], axis=-1)
+    for x in sources
+  ]
+  said = jax.jit(published.apply)(later, *seen)
+  correction = tone.mu_law(apply(later, *sources)) - tone.mu_law(guess)
+  np.testing.assert_allclose(jax.nn.sigmoid(10 * correction), said, atol=1e-4)
 
 
 def test_sources_that_do_not_fit() -> None:
