@@ -58,6 +58,7 @@ def weighted(config: ml_collections.ConfigDict) -> None:
   """Weighs the pictures: beats a Laplacian pyramid after half an hour."""
   config.data.size = (64, 64)
   config.model.weighted = True
+  config.model.detail = True
   config.loss.information_weight = 1e-3
   config.steps = 1500
   config.ema_decay = 0.995
@@ -86,6 +87,7 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
     'cross_guidance': True,
     'dynamic_filters': True,
     'weighted': False,
+    'detail': False,
     # Less memory, and on CPUs no more time; on a GPU try without.
     'remat': True,
   }

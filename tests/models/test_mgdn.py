@@ -143,6 +143,7 @@ def test_drop_path_is_for_training_alone(pair, variables) -> None:
     ({'filter_size': 4}, 'filter_size is 4'),
     ({'depths': ()}, 'depths'),
     ({'window': 1}, 'window 1'),
+    ({'detail': True}, 'Set weighted to True'),
   ],
 )
 def test_options_that_there_are_not(options, words) -> None:
@@ -172,8 +173,9 @@ def test_residual_depth_begins_as_the_upsampled_one() -> None:
   np.testing.assert_allclose(jax.nn.sigmoid(10 * correction), said, atol=1e-5)
 
 
-def test_weighted_pictures_begin_as_their_mean() -> None:
-  net = MGDN(**SMALL, weighted=True)
+@pytest.mark.parametrize('detail', [False, True])
+def test_weighted_pictures_begin_as_their_mean(detail) -> None:
+  net = MGDN(**SMALL, weighted=True, detail=detail)
   sources = picture(2, 17, 22, 3), picture(2, 17, 22, 3, seed=1)
   began = jax.jit(net.init)(jax.random.key(0), *sources)
   apply = jax.jit(net.apply)
@@ -181,13 +183,18 @@ def test_weighted_pictures_begin_as_their_mean() -> None:
     apply(began, *sources), (sources[0] + sources[1]) / 2, atol=1e-6
   )
   # From then on each pixel has one weight for all colours.
-  fused = apply(arbitrary(net, *sources), *sources)
+  later = arbitrary(net, *sources)
+  fused = apply(later, *sources)
   apart = sources[0] - sources[1]
   weights = np.asarray((fused - sources[1]) / np.where(apart, apart, 1))
   clear = np.abs(apart).min(-1) > 0.05
   assert np.ptp(weights[clear], axis=-1).max() < 1e-4
   assert weights[clear].min() > 0 and weights[clear].max() < 1
   assert np.std(weights[clear]) > 0.01
+  # How bright the pictures are as a whole is seen, or is not.
+  lit = apply(later, *[x + 0.5 for x in sources]) - 0.5
+  change = np.abs(lit - fused).max()
+  assert change < 1e-4 if detail else change > 1e-3
 
 
 def test_residual_radiance_begins_as_what_the_exposures_say() -> None:
