@@ -69,6 +69,8 @@ def residual(config: ml_collections.ConfigDict, *, ratio: int) -> None:
   config.data.ratio = ratio
   config.data.size = (64, 64)
   config.model.residual = True
+  # That of x4 is of the weights that ship.
+  config.model.detail_radius = 8 if ratio == 4 else 5 * ratio // 2
   config.loss.information_weight = 1e-3
   config.loss.root_weight = 10.0
   config.steps = 1500
@@ -107,6 +109,7 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
     'cross_guidance': True,
     'dynamic_filters': True,
     'residual': False,
+    'detail_radius': 8,
     # Less memory, and on CPUs no more time; on a GPU try without.
     'remat': True,
   }

@@ -49,12 +49,16 @@ class MGDNDepth(GuidedNetwork):
       local mean, tenfold, and a tenth of its output is added. Not in the
       paper: beats bicubic depth within minutes of training, and with the
       same parameters; without the local mean it does not within an hour.
+    detail_radius: with `residual`, of the square of the local mean, in
+      pixels. Two pixels of the low resolution or more: for eightfold depth
+      8 gained 0.3 dB where 20 gained 1.0.
   """
 
   depths: Sequence[int] = (3, 3, 3)
   heads: int = 6
   mlp_ratio: float = 4.0
   residual: bool = False
+  detail_radius: int = 8
 
   @nn.compact
   def __call__(
@@ -80,7 +84,9 @@ class MGDNDepth(GuidedNetwork):
     padded = self._pad(depth)
     seen = padded
     if self.residual:
-      seen = streams.rowwise(_tenfold, LocalDetail(name='detail')(padded))
+      seen = streams.rowwise(
+        _tenfold, LocalDetail(self.detail_radius, name='detail')(padded)
+      )
     maps = (
       Conv(self.channels, 3, name='lift1')(self._pad(colour)),
       Conv(self.channels, 3, name='lift2')(seen),
