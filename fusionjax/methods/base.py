@@ -149,12 +149,15 @@ class Method:
 def bind(
   module: nn.Module, variables: Variables, *, frame: Frame | None = None
 ) -> Apply:
-  """Binds variables, and a frame if there is one, to a module's `apply`."""
+  """Binds variables, and a frame if there is one, to a module's `apply`.
+
+  Who calls it with a `frame` has moved the picture to another one.
+  """
   how: dict[str, Any] = {} if frame is None else {'frame': frame}
 
-  def apply(*sources: Array) -> Array:
+  def apply(*sources: Array, **other: Any) -> Array:
     # Without mutable collections there is one result, not a pair.
-    return cast(Array, module.apply(variables, *sources, **how))
+    return cast(Array, module.apply(variables, *sources, **how | other))
 
   return apply
 

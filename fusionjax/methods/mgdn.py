@@ -1,5 +1,6 @@
 """MGDN for multi-exposure and multi-focus images."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from fusionjax.methods import mgdn_names, mgdn_training
 from fusionjax.methods.base import Apply, LossOutput, Method
 from fusionjax.models import mgdn
 from fusionjax.ops import colour, levels, streams
+from fusionjax.ops.frame import Frame, pad_to_multiple
 
 Array = jax.Array
 
@@ -17,7 +19,13 @@ Array = jax.Array
 _FLIP_MULTIPLE = 8
 
 
-def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
+def fuse(
+  apply: Apply,
+  sources: Sequence[Array],
+  *,
+  task: str,
+  frame: Frame | None = None,
+) -> Array:
   """Fuses two RGB pictures; the network gives colours itself.
 
   Of two exposures the darker one comes first, as in training.
@@ -26,6 +34,7 @@ def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
     apply: the network, `apply(first, second)`.
     sources: two [b, h, w, 3] RGB pictures in [0, 1].
     task: `mef` or `mff`.
+    frame: the pictures in the sources, where these are larger.
 
   Returns:
     [b, h, w, 3] RGB in [0, 1].
@@ -36,9 +45,20 @@ def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
   check_pair(len(sources))
   first, second = sources
   if task == 'mef':
-    first, second = _darker_first(first, second)
+    first, second = _darker_first(first, second, frame)
   h, w = first.shape[1:3]
-  fused = apply(flip_pad(first), flip_pad(second))
+  if frame is None:
+    fused = apply(flip_pad(first), flip_pad(second))
+  else:
+    mirror = functools.partial(
+      pad_to_multiple,
+      frame=frame,
+      multiple=_FLIP_MULTIPLE,
+      always=True,
+      mode='symmetric',
+    )
+    (first, grown), (second, _) = mirror(first), mirror(second)
+    fused = apply(first, second, frame=grown)
   return streams.rowwise(
     levels.clamp_unit, streams.crop(fused, height=h, width=w)
   )
@@ -69,10 +89,13 @@ def flip_pad(x: Array) -> Array:
   return streams.pad(x, rows=rows, columns=columns, mode='symmetric')
 
 
-def _darker_first(first: Array, second: Array) -> tuple[Array, Array]:
+def _darker_first(
+  first: Array, second: Array, frame: Frame | None
+) -> tuple[Array, Array]:
   """Swaps the pictures of those samples whose second one is darker."""
+  lumas = [streams.rowwise(colour.luma, x) for x in (first, second)]
   means = [
-    streams.mean(streams.rowwise(colour.luma, x)) for x in (first, second)
+    streams.mean(x) if frame is None else frame.mean(x)[:, 0] for x in lumas
   ]
   swap = means[1] < means[0]
   return (
@@ -143,6 +166,7 @@ METHOD = Method(
   example_sources=lambda task: ((1, 16, 16, 3), (1, 16, 16, 3)),
   colors={'mef': 'rgb', 'mff': 'rgb'},
   stacks='pairs',
+  frames=True,
   streams=True,
   fuse=fuse,
   loss=loss,

@@ -11,11 +11,18 @@ from fusionjax.methods import mgdn_names, mgdn_training
 from fusionjax.methods.base import Apply, LossOutput, Method
 from fusionjax.models.mgdn_deghost import MGDNDeghost
 from fusionjax.ops import levels, streams
+from fusionjax.ops.frame import Frame
 
 Array = jax.Array
 
 
-def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
+def fuse(
+  apply: Apply,
+  sources: Sequence[Array],
+  *,
+  task: str,
+  frame: Frame | None = None,
+) -> Array:
   """Merges three exposures; the picture is that of the middle one.
 
   Args:
@@ -23,11 +30,12 @@ def fuse(apply: Apply, sources: Sequence[Array], *, task: str) -> Array:
     sources: three [b, h, w, 6], each a picture and the radiance that it
       stands for.
     task: `hdr`.
+    frame: the pictures in the sources, where these are larger.
 
   Returns:
     [b, h, w, 3] linear radiance in [0, 1]; 1 is white in the darkest exposure.
   """
-  del task
+  del task, frame  # The network has the frame, too.
   return streams.rowwise(levels.clamp_unit, apply(*sources))
 
 
@@ -85,6 +93,7 @@ METHOD = Method(
   published_name=mgdn_names.published_name,
   ignorable_entries=mgdn_names.IGNORABLE,
   rounding='nearest',
+  frames=True,
   streams=True,
   init_loss=functools.partial(mgdn_training.init_loss, maps=3),
 )

@@ -28,6 +28,7 @@ from fusionjax.models.layers.guided_filter import (
 from fusionjax.models.layers.local_detail import LocalDetail
 from fusionjax.models.layers.plain_conv import Conv
 from fusionjax.ops import streams
+from fusionjax.ops.frame import Frame, pad_to_multiple
 
 Array = jax.Array
 
@@ -85,10 +86,21 @@ class GuidedNetwork(nn.Module):
         'least one block a stage, and windows of 2 pixels or more.'
       )
 
-  def _pad(self, x: Array) -> Array:
+  def _pad(
+    self, sources: Sequence[Array], frame: Frame | None
+  ) -> tuple[list[Array], Frame | None]:
     """Mirrors rows and columns, edge left out, up to whole windows."""
-    rows, columns = (-side % self.window for side in x.shape[1:3])
-    return streams.pad(x, rows=rows, columns=columns, mode='reflect')
+    if frame is None:
+      rows, columns = (-side % self.window for side in sources[0].shape[1:3])
+      mirror = functools.partial(
+        streams.pad, rows=rows, columns=columns, mode='reflect'
+      )
+      return [mirror(x) for x in sources], None
+    pairs = [
+      pad_to_multiple(x, frame, multiple=self.window, mode='reflect')
+      for x in sources
+    ]
+    return [x for x, _ in pairs], pairs[0][1]
 
   def _fuse(
     self,
@@ -99,6 +111,7 @@ class GuidedNetwork(nn.Module):
     outputs: int,
     zeros: bool,
     train: bool,
+    frame: Frame | None = None,
   ) -> Array:
     """Runs the stages and the head on features; [b, h, w, outputs].
 
@@ -124,13 +137,13 @@ class GuidedNetwork(nn.Module):
         tuple(float(rate) for rate in rates[done : done + depth]),
         remat=self.remat,
         name=f'stage{number}',
-      )(maps)
+      )(maps, frame=frame)
       done += depth
-    x = Conv(self.channels, 3, name='body')(*maps)
+    x = Conv(self.channels, 3, name='body')(*maps, frame=frame)
     x = streams.rowwise(_leaky, x)
     self.sow('intermediates', 'features', x)
     x = streams.rowwise(jnp.add, x, skip)
-    return Conv(outputs, 3, zeros=zeros, name='head')(x)
+    return Conv(outputs, 3, zeros=zeros, name='head')(x, frame=frame)
 
 
 def _leaky(x: Array) -> Array:
@@ -202,7 +215,12 @@ class MGDN(GuidedNetwork):
 
   @nn.compact
   def __call__(
-    self, first: Array, second: Array, *, train: bool = False
+    self,
+    first: Array,
+    second: Array,
+    *,
+    train: bool = False,
+    frame: Frame | None = None,
   ) -> Array:
     """Fuses two RGB pictures of any size from 16 pixels a side.
 
@@ -211,6 +229,7 @@ class MGDN(GuidedNetwork):
       second: [b, h, w, 3] in [0, 1].
       train: whether blocks are left out at random (needs the random stream
         `drop_path`).
+      frame: the pictures in these arrays, where the arrays are larger.
 
     Returns:
       [b, h, w, 3] in (0, 1), if `weighted` in [0, 1].
@@ -224,13 +243,13 @@ class MGDN(GuidedNetwork):
       {'first': 3, 'second': 3},
     )
     h, w = first.shape[1:3]
-    padded = [self._pad(x) for x in (first, second)]
+    padded, frame = self._pad((first, second), frame)
     seen = padded
     if self.detail:
       detail = LocalDetail(name='detail')
-      seen = [streams.rowwise(_tenfold, detail(x)) for x in padded]
+      seen = [streams.rowwise(_tenfold, detail(x, frame=frame)) for x in padded]
     maps = [
-      Conv(self.channels, 3, name=f'lift{number}')(x)
+      Conv(self.channels, 3, name=f'lift{number}')(x, frame=frame)
       for number, x in enumerate(seen, start=1)
     ]
     head = self._fuse(
@@ -240,6 +259,7 @@ class MGDN(GuidedNetwork):
       outputs=1 if self.weighted else 3,
       zeros=self.weighted,
       train=train,
+      frame=frame,
     )
     if self.weighted:
       fused = streams.rowwise(_weighted_mean, head, *padded)

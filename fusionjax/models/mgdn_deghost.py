@@ -16,6 +16,7 @@ from fusionjax.models.layers.guided_filter import ReferenceGuidedFilter
 from fusionjax.models.layers.plain_conv import Conv
 from fusionjax.models.mgdn import GuidedNetwork, check_channels
 from fusionjax.ops import streams, tone
+from fusionjax.ops.frame import Frame
 from fusionjax.ops.streams import Stream
 
 Array = jax.Array
@@ -43,7 +44,13 @@ class MGDNDeghost(GuidedNetwork):
 
   @nn.compact
   def __call__(
-    self, under: Array, reference: Array, over: Array, *, train: bool = False
+    self,
+    under: Array,
+    reference: Array,
+    over: Array,
+    *,
+    train: bool = False,
+    frame: Frame | None = None,
   ) -> Array:
     """Merges exposures of any size from 16 pixels a side.
 
@@ -53,6 +60,7 @@ class MGDNDeghost(GuidedNetwork):
       reference: [b, h, w, 6] the middle one, whose content is kept.
       over: [b, h, w, 6] the brightest one.
       train: see `MGDN`.
+      frame: see `MGDN`.
 
     Returns:
       [b, h, w, 3] radiance in (0, 1), with `residual` about [0, 1].
@@ -60,7 +68,7 @@ class MGDNDeghost(GuidedNetwork):
     sources = {'under': under, 'reference': reference, 'over': over}
     check_channels('MGDNDeghost', sources, _CHANNELS)
     h, w = reference.shape[1:3]
-    padded = [self._pad(x) for x in sources.values()]
+    padded, frame = self._pad(list(sources.values()), frame)
     seen = padded
     if self.residual:
       seen = [streams.rowwise(_tone_mapped, x) for x in padded]
@@ -69,7 +77,7 @@ class MGDNDeghost(GuidedNetwork):
       maps = [lift(x) for x in seen]
     else:
       # One convolution for all: they are one batch to it.
-      maps = jnp.split(lift(jnp.concatenate(seen)), 3)
+      maps = jnp.split(lift(jnp.concatenate(seen), frame=frame), 3)
     head = self._fuse(
       maps,
       maps[1],
@@ -77,6 +85,7 @@ class MGDNDeghost(GuidedNetwork):
       outputs=3,
       zeros=self.residual,
       train=train,
+      frame=frame,
     )
     if self.residual:
       merged = streams.rowwise(_corrected, padded[0], padded[1], head)

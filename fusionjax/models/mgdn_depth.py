@@ -81,14 +81,14 @@ class MGDNDepth(GuidedNetwork):
       {'colour': 3, 'depth': 1},
     )
     h, w = depth.shape[1:3]
-    padded = self._pad(depth)
+    (picture, padded), _ = self._pad((colour, depth), None)
     seen = padded
     if self.residual:
       seen = streams.rowwise(
         _tenfold, LocalDetail(self.detail_radius, name='detail')(padded)
       )
     maps = (
-      Conv(self.channels, 3, name='lift1')(self._pad(colour)),
+      Conv(self.channels, 3, name='lift1')(picture),
       Conv(self.channels, 3, name='lift2')(seen),
     )
     head = self._fuse(

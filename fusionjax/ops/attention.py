@@ -1,6 +1,6 @@
 """Attention between channels of a whole picture, and within windows of it."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -156,6 +156,22 @@ def relative_index(window: int) -> np.ndarray:
   return rows * (2 * window - 1) + columns
 
 
+class Rolled(NamedTuple):
+  """What was rolled: a map in the upper left corner of an array.
+
+  Attributes:
+    height: rows of the map, like its columns a multiple of the window.
+    width: columns of the map.
+    rows: of the array, as many as the map has or more.
+    columns: of the array.
+  """
+
+  height: Array | int
+  width: Array | int
+  rows: Array | int
+  columns: Array | int
+
+
 def window_attention(
   qkv: Array,
   bias: Array,
@@ -163,7 +179,7 @@ def window_attention(
   *,
   window: int,
   shift: int = 0,
-  height: Array | int | None = None,
+  rolled: Rolled | None = None,
   implementation: WindowImplementation | None = None,
 ) -> Array:
   """Attention among the pixels of each window.
@@ -178,7 +194,8 @@ def window_attention(
     window: side of a window.
     shift: by how much the map was rolled: pixels that the roll brought
       together from opposite borders are kept apart.
-    height: rows of the map; None where all are there.
+    rolled: the map, and the array that it was rolled in; None where all rows
+      are there, and nothing else.
     implementation: `whole` takes all windows at once, the specification;
       `rows` a row of windows at a time, whose logits stay in the caches.
       None is `rows`.
@@ -191,13 +208,15 @@ def window_attention(
   """
   batch, count, width, triple = qkv.shape
   assert count % window == 0 and width % window == 0, qkv.shape
-  size = (count if height is None else height, width)
+  if rolled is None:
+    rolled = Rolled(count, width, count, width)
+  whole = rolled
   numbers = jnp.arange(count, dtype=jnp.int32)
   if first_row is not None:
-    numbers = (numbers + first_row) % size[0]
+    numbers = (numbers + first_row) % whole.rows
 
   def attend(qkv: Array, numbers: Array) -> Array:
-    regions = _regions(numbers, size, window, shift) if shift else None
+    regions = _regions(numbers, width, whole, window, shift) if shift else None
     return _attend(qkv, bias, regions, window=window)
 
   if implementation == 'whole' or count == window:
@@ -242,14 +261,21 @@ def _partition(x: Array, window: int) -> Array:
 
 
 def _regions(
-  rows: Array, size: tuple[Array | int, int], window: int, shift: int
+  rows: Array, width: int, rolled: Rolled, window: int, shift: int
 ) -> Array:
-  """Numbers [n, w] of the parts of a rolled map that belong together."""
+  """Numbers [n, w] of the parts of a rolled map that belong together.
 
-  def part(at: Array, side: Array | int) -> Array:
-    return (at >= side - window).astype(jnp.int32) + (
-      at >= side - shift
-    ).astype(jnp.int32)
+  Along each side these are: what lies before the last window; what the last
+  window has of its own; what the roll brought into it from the other end,
+  which is at the end of the array; and, between the last two, what is no map.
+  """
 
-  columns = jnp.arange(size[1], dtype=jnp.int32)
-  return 3 * part(rows, size[0])[:, None] + part(columns, size[1])[None, :]
+  def part(at: Array, side: Array | int, around: Array | int) -> Array:
+    last = (at >= side - window).astype(jnp.int32)
+    beyond = jnp.where(at >= around - shift, 2, 3)
+    return jnp.where(at >= side - shift, beyond, last)
+
+  columns = jnp.arange(width, dtype=jnp.int32)
+  down = part(rows, rolled.height, rolled.rows)
+  across = part(columns, rolled.width, rolled.columns)
+  return 4 * down[:, None] + across[None, :]

@@ -8,12 +8,14 @@ what the network expects behind an edge, and must not count in a mean.
 
 import dataclasses
 from fractions import Fraction
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 Array = jax.Array
+Mode = Literal['reflect', 'symmetric']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,14 +81,19 @@ class Frame:
     return jnp.sum(self.count_only(x), axis=(1, 2))
 
   def count_only(self, x: Array) -> Array:
-    """Puts zeros into all rows of [b, h, w, c] that do not count."""
-    counted = self.counted(x.shape[1])[None, :, None, None]
+    """Puts zeros into what does not count of [b, h, w, c]."""
+    rows, columns = self.counted(x.shape[1]), self.columns(x.shape[2])
+    counted = rows[None, :, None, None] & columns[None, None, :, None]
     return jnp.where(counted, x, jnp.zeros((), x.dtype))
 
   def repeat(self, x: Array) -> Array:
-    """Repeats the first and the last row of the picture beyond it."""
+    """Repeats the outermost rows and columns of the picture beyond it."""
     row = self.top + lax.iota(jnp.int32, x.shape[1])
-    return self._rows_of(x, jnp.clip(row, 0, self.height - 1))
+    x = self._rows_of(x, jnp.clip(row, 0, self.height - 1))
+    if isinstance(self.width, int) and self.width == x.shape[2]:
+      return x
+    column = jnp.minimum(lax.iota(jnp.int32, x.shape[2]), self.width - 1)
+    return jnp.take(x, column, axis=2, mode='clip')
 
   def mirror_rows(self, x: Array, radius: int) -> Array:
     """Adds rows to [b, h, w, c]; next to the picture they mirror it."""
@@ -116,6 +123,35 @@ class Frame:
     place = whole * fraction.numerator
     place = place + rest * fraction.numerator // fraction.denominator
     return jnp.minimum(place, count - 1)
+
+
+def pad_to_multiple(
+  x: Array, frame: Frame, *, multiple: int, always: bool = False, mode: Mode
+) -> tuple[Array, Frame]:
+  """Mirrors a picture at the bottom and on the right up to whole multiples.
+
+  Args:
+    x: [b, h, w, c], whose upper left corner is the picture.
+    frame: the picture in it.
+    multiple: of which its sides are to be multiples.
+    always: whether a side that is one already grows by as much.
+    mode: whether the edge itself is repeated (`symmetric`) or not.
+
+  Returns:
+    The map, with sides that are multiples and suffice for every picture that
+    had been in [b, h, w, c]; and the frame of the mirrored picture.
+  """
+  least = 1 if always else 0
+
+  def grown(side: Array | int) -> Array | int:
+    return (side + least + multiple - 1) // multiple * multiple
+
+  sides = frame.height, frame.width
+  for axis, side in zip((1, 2), sides, strict=True):
+    at = lax.iota(jnp.int32, int(grown(x.shape[axis])))
+    edge = 2 * side - (1 if mode == 'symmetric' else 2)
+    x = jnp.take(x, jnp.where(at < side, at, edge - at), axis=axis, mode='clip')
+  return x, Frame(*map(grown, sides))
 
 
 def mean(x: Array, frame: Frame | None) -> Array:

@@ -2,17 +2,23 @@
 
 import dataclasses
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import fusionjax as fj
+from fusionjax import models
 from fusionjax.inference import buckets
-from fusionjax.methods import registry
+from fusionjax.inference.model import FusionModel
+from fusionjax.methods import base, registry
+from fusionjax.pretrained import weights
 
 SHIPPED = [
   name
   for name in registry.list_models()
   if registry.get_method(registry.get_model(name)[0]).frames
+  and weights.is_shipped(name)
 ]
 _FIRST_OF_THEIR_METHOD = {
   registry.get_model(name)[0]: name for name in reversed(SHIPPED)
@@ -52,6 +58,57 @@ def test_equal_the_exact_size(name) -> None:
     difference = np.abs(ours - theirs)
     where = f'{name} at {width}x{height}'
     assert difference.max() <= 1e-5, where
+
+
+MGDN = {
+  'channels': 12,
+  'depths': (2,),
+  'heads': 2,
+  'guidance_heads': 2,
+  'filter_size': 5,
+}
+
+
+@pytest.mark.parametrize(
+  ('module', 'name', 'task', 'count'),
+  [
+    (models.MGDN(**MGDN, window=4), 'mgdn', 'mef', 3),
+    # Windows that do not divide what is mirrored before; strips.
+    pytest.param(
+      models.MGDN(**MGDN, window=6, weighted=True, detail=True),
+      'mgdn',
+      'mff',
+      2,
+      id='detail',
+    ),
+    pytest.param(
+      models.MGDN(
+        **MGDN, window=8, dynamic_filters=False, cross_guidance=False
+      ),
+      'mgdn',
+      'mff',
+      2,
+      marks=pytest.mark.long,
+      id='ablations',
+    ),
+    (models.MGDNDeghost(**{**MGDN, 'window': 8}), 'mgdn_deghost', 'hdr', 3),
+  ],
+)
+def test_networks_equal_the_exact_size(module, name, task, count) -> None:
+  shapes = base.abstract_variables(registry.get_method(name), module, task)
+  rng = np.random.default_rng(7)
+  variables = jax.tree.map(
+    lambda x: jnp.asarray(0.2 * rng.normal(size=x.shape), x.dtype), shapes
+  )
+  model = FusionModel(module, variables, 'x', name, task)
+  exact = dataclasses.replace(model, buckets=False)
+  large = [(203, 209)] if task == 'mff' else []
+  for height, width in [(33, 42), (37, 45), (40, 41), *large]:
+    images = [picture(height, width, seed) for seed in range(count)]
+    ours, theirs = model.fuse(images), exact.fuse(images)
+    assert ours.shape == theirs.shape and np.std(ours) > 1e-2
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+  assert len(model.programs) == 1 + len(large)
 
 
 @pytest.mark.parametrize('name', ['ffmef-mef', 'csc_mefn-mef'])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fusionjax.ops import levels
-from fusionjax.ops.frame import Frame, mean, mirror
+from fusionjax.ops.frame import Frame, mean, mirror, pad_to_multiple
 
 
 def placed(x: np.ndarray, shape: tuple[int, int], fill: float) -> jax.Array:
@@ -82,3 +82,30 @@ def test_a_strip_is_mirrored_and_repeated_where_the_picture_ends() -> None:
     np.testing.assert_allclose(
       frame.total(strip), x[:, top : top + 4].sum((1, 2)), rtol=1e-6
     )
+
+
+@pytest.mark.parametrize('size', [(5, 7), (8, 12), (5, 12)])
+@pytest.mark.parametrize(
+  ('mode', 'always', 'grown'),
+  [('reflect', False, (8, 8, 12)), ('symmetric', True, (8, 12, 16))],
+)
+def test_mirrors_up_to_multiples(size, mode, always, grown) -> None:
+  x = np.random.default_rng(4).random((2, *size, 3), np.float32)
+  whole, frame = pad_to_multiple(
+    placed(x, (8, 12), np.nan), frame_of(x), multiple=4, always=always,
+    mode=mode,
+  )  # fmt: skip
+  sides = [dict(zip((5, 8, 12), grown, strict=True)).get(s, 8) for s in size]
+  assert [int(frame.height), int(frame.width)] == sides
+  assert whole.shape == ((2, 12, 16, 3) if always else (2, 8, 12, 3))
+  around = [(0, new - old) for new, old in zip(sides, size, strict=True)]
+  expected = np.pad(x, ((0, 0), *around, (0, 0)), mode)
+  np.testing.assert_array_equal(whole[:, : sides[0], : sides[1]], expected)
+
+
+def test_repeats_and_counts_its_own_columns() -> None:
+  x = np.random.default_rng(5).random((1, 5, 7, 2), np.float32)
+  whole, frame = placed(x, (8, 12), 9.0), frame_of(x)
+  expected = np.pad(x, ((0, 0), (0, 3), (0, 5), (0, 0)), 'edge')
+  np.testing.assert_array_equal(frame.repeat(whole), expected)
+  np.testing.assert_allclose(frame.total(whole), x.sum((1, 2)), rtol=1e-6)

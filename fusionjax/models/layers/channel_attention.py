@@ -113,6 +113,7 @@ class _Parts:
     c, height, width = x.shape[-1], x.shape[1], x.shape[2]
     self._frame = frame or Frame(height=height, width=width)
     self._counted = self._frame.counted(height)
+    self._columns = self._frame.columns(width)
     self._x, self._project = x, strips.detach(project)
     self._ask = strips.detach(ask)
     self._keys, self._values = (
@@ -135,7 +136,9 @@ class _Parts:
       guide: Array, x: Array, counted: Array, first: Array
     ) -> tuple[Array, ...]:
       # Rows of the strip itself, less those that are there for the others.
-      counted = counted[:, 1:-1, None, None]
+      counted = (
+        counted[:, 1:-1, None, None] & self._columns[None, None, :, None]
+      )
       return attention.channel_products(
         *(
           jnp.where(counted, self._project_rows(by, y, first), 0)

@@ -9,6 +9,7 @@ from fusionjax import errors
 from fusionjax.models.layers.guided_filter import GuidedFilter
 from fusionjax.models.layers.parallel_fusion import ParallelFusionBlock
 from fusionjax.models.layers.plain_conv import Conv
+from fusionjax.ops.frame import Frame
 
 Array = jax.Array
 
@@ -35,10 +36,12 @@ class FusionStage(nn.Module):
   remat: bool = False
 
   @nn.compact
-  def __call__(self, maps: Sequence[Array]) -> tuple[Array, ...]:
-    """Maps two or three maps [b, h, w, c] to as many."""
+  def __call__(
+    self, maps: Sequence[Array], *, frame: Frame | None = None
+  ) -> tuple[Array, ...]:
+    """Maps two or three maps [b, h, w, c], with the frame, to as many."""
     c = maps[0].shape[-1]
-    filtered = self.make_filter(name='filter')(maps)
+    filtered = self.make_filter(name='filter')(maps, frame=frame)
     # The loss of the features looks at these.
     self.sow('intermediates', 'filtered', filtered)
     x = Conv(c, name='merge')(*filtered)
@@ -52,9 +55,9 @@ class FusionStage(nn.Module):
         drop_path=rate,
         remat=self.remat,
         name=f'block{number}',
-      )(x)
+      )(x, frame=frame)
       self.sow('intermediates', f'fused{number}', x)
-    x = Conv(c, 3, dilation=2, name='dilated')(x)
+    x = Conv(c, 3, dilation=2, name='dilated')(x, frame=frame)
     self.sow('intermediates', 'spread', x)
     out = tuple(
       Conv(c, name=f'share{number}')(x, y) for number, y in enumerate(filtered)

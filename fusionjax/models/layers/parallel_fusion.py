@@ -15,6 +15,7 @@ from fusionjax.models.layers.window_attention import (
   linear_init,
   roll,
 )
+from fusionjax.ops.attention import Rolled
 from fusionjax.ops.frame import Frame
 from fusionjax.ops.streams import Neighbourhood
 
@@ -92,7 +93,7 @@ class GlobalContext(nn.Module):
     first: Array | None = None,
     *,
     scales: Sequence[Array] = (),
-    height: Array | int | None = None,
+    rolled: Rolled | None = None,
   ) -> Array:
     """Adds to a map, or rows of it, what its windows say.
 
@@ -101,7 +102,7 @@ class GlobalContext(nn.Module):
       normal: [b, n, w, c], the same, normalised.
       first: see `WindowAttention`.
       scales: see `path_scale`; of the two branches, where they are left out.
-      height: see `WindowAttention`.
+      rolled: see `WindowAttention`.
 
     Returns:
       [b, n, w, c], still rolled.
@@ -109,7 +110,7 @@ class GlobalContext(nn.Module):
     c = x.shape[-1]
     branch = WindowAttention(
       self.heads, self.window, self.shift, name='attention'
-    )(normal, first, height=height)
+    )(normal, first, rolled=rolled)
     y = x + (branch * scales[0] if scales else branch)
     branch = LayerNorm(name='norm2')(y)
     hidden = int(c * self.mlp_ratio)
@@ -117,6 +118,15 @@ class GlobalContext(nn.Module):
     branch = nn.gelu(branch, approximate=False)
     branch = nn.Dense(c, kernel_init=linear_init(), name='mlp2')(branch)
     return y + (branch * scales[1] if scales else branch)
+
+
+def _rolled(x: Array, frame: Frame | None) -> Rolled:
+  """The map that [b, h, w, c] is, or is a strip of, or holds."""
+  _, rows, columns, _ = x.shape
+  if frame is None:
+    return Rolled(rows, columns, rows, columns)
+  around = frame.height if frame.margin else rows
+  return Rolled(frame.height, frame.width, around, columns)
 
 
 class ParallelFusionBlock(nn.Module):
@@ -148,9 +158,10 @@ class ParallelFusionBlock(nn.Module):
     """Fuses the contexts of [b, h, w, c]; sides are multiples of the window.
 
     Args:
-      x: the map, or a strip of it that begins a window above a row of windows
-        and ends one below; rows beyond the map are those of the other end.
-      frame: the map in the strip.
+      x: the map, or an array with the map in its upper left corner, or a
+        strip of it that begins a window above a row of windows and ends one
+        below; rows beyond the map are those of the other end.
+      frame: the map in the array or the strip.
 
     Returns:
       [b, h, w, c]; of a strip with the first and the last window spoilt.
@@ -167,24 +178,24 @@ class ParallelFusionBlock(nn.Module):
       for _ in range(2 if self.drop_path else 0)
     ]
     # Of a strip the windows on its own border are spoilt, and no others.
-    y, rolled = (roll(z, shift=self.shift) for z in (x, normal))
+    y, moved = (roll(z, shift=self.shift) for z in (x, normal))
     top = None if frame is None else jnp.asarray(frame.top)
-    height = x.shape[1] if frame is None else frame.height
+    rolled = _rolled(x, frame)
     if strips.worthwhile(x, remat=self.remat) and not self.is_initializing():
       # Whole rows of windows at a time: what is wide stays in the caches.
       detached = functools.partial(
-        strips.detach(context), scales=scales, height=height
+        strips.detach(context), scales=scales, rolled=rolled
       )
 
-      def apply(y: Array, rolled: Array, first: Array) -> Array:
-        return detached(y, rolled, first if top is None else first + top)
+      def apply(y: Array, moved: Array, first: Array) -> Array:
+        return detached(y, moved, first if top is None else first + top)
 
       rows = strips.height(x, multiple=self.window)
       y = strips.map_rows(
-        apply, (y, rolled), reach=0, rows=rows, remat=self.remat
+        apply, (y, moved), reach=0, rows=rows, remat=self.remat
       )
     else:
-      y = context(y, rolled, top, scales=scales, height=height)
+      y = context(y, moved, top, scales=scales, rolled=rolled)
     # Of the first norm, and not of what the attention made of it.
     return roll(y, shift=-self.shift) + LocalContext(name='local')(
       normal, frame=frame

@@ -39,7 +39,7 @@ class WindowAttention(nn.Module):
     x: Array,
     first: Array | None = None,
     *,
-    height: Array | int | None = None,
+    rolled: attention.Rolled | None = None,
   ) -> Array:
     """Lets the pixels of each window attend to each other.
 
@@ -47,7 +47,8 @@ class WindowAttention(nn.Module):
       x: [b, n, w, c] a map that was rolled (see `roll`), or whole rows of
         windows of it; n and w are multiples of the window.
       first: int32 scalar, the number of the first row; None for all rows.
-      height: rows of the map, where these are some of them.
+      rolled: the map, and the array that it was rolled in, where these are
+        some of its rows, or more than the map.
 
     Returns:
       [b, n, w, c], still rolled.
@@ -63,6 +64,6 @@ class WindowAttention(nn.Module):
     bias = jnp.moveaxis(table[index], -1, 0)
     qkv = nn.Dense(3 * c, kernel_init=linear_init(), name='qkv')(x)
     mixed = attention.window_attention(
-      qkv, bias, first, window=self.window, shift=self.shift, height=height
+      qkv, bias, first, window=self.window, shift=self.shift, rolled=rolled
     )
     return nn.Dense(c, kernel_init=linear_init(), name='project')(mixed)
