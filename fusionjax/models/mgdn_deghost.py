@@ -22,8 +22,8 @@ from fusionjax.ops.streams import Stream
 Array = jax.Array
 
 _CHANNELS = {'under': 6, 'reference': 6, 'over': 6}
-# Corrections are small, and as large as a step of an optimizer otherwise.
-_TENTH = 0.1
+# Differences of tone-mapped radiance from here on are alike to the network.
+_LARGE = 0.1
 # From where to where a picture's values become white.
 _WHITE = 0.9, 0.98
 
@@ -32,7 +32,15 @@ class MGDNDeghost(GuidedNetwork):
   """Merges three exposures without ghosts.
 
   1,826,445 parameters: the 1,826,685 of the published network less those that
-  it never uses. See `GuidedNetwork` for the options.
+  it never uses. See `GuidedNetwork` for the other options.
+
+  Attributes:
+    weighted: whether the head gives weights of the outer exposures in each
+      pixel, by which what they say beside a guess is added to it, from none
+      on, in the place of radiance of its own: the guess is the radiance of
+      the reference, or where that is white that of the darkest exposure, if
+      it is more. In the place of radiance the network sees those differences,
+      of tone-mapped radiance (`ops.tone.mu_law`). Not in the paper.
   """
 
   channels: int = 60
@@ -40,7 +48,7 @@ class MGDNDeghost(GuidedNetwork):
   heads: int = 6
   window: int = 8
   mlp_ratio: float = 4.0
-  residual: bool = False
+  weighted: bool = False
 
   @nn.compact
   def __call__(
@@ -63,15 +71,16 @@ class MGDNDeghost(GuidedNetwork):
       frame: see `MGDN`.
 
     Returns:
-      [b, h, w, 3] radiance in (0, 1), with `residual` about [0, 1].
+      [b, h, w, 3] radiance in (0, 1), with `weighted` about [0, 1].
     """
     sources = {'under': under, 'reference': reference, 'over': over}
     check_channels('MGDNDeghost', sources, _CHANNELS)
     h, w = reference.shape[1:3]
     padded, frame = self._pad(list(sources.values()), frame)
-    seen = padded
-    if self.residual:
-      seen = [streams.rowwise(_tone_mapped, x) for x in padded]
+    seen, guess = padded, None
+    if self.weighted:
+      guess = streams.rowwise(_guess, padded[0], padded[1])
+      seen = [streams.rowwise(_compared, x, guess) for x in padded]
     lift = Conv(self.channels, 3, name='lift')
     if isinstance(seen[0], Stream):
       maps = [lift(x) for x in seen]
@@ -82,27 +91,38 @@ class MGDNDeghost(GuidedNetwork):
       maps,
       maps[1],
       filter_type=ReferenceGuidedFilter,
-      outputs=3,
-      zeros=self.residual,
+      outputs=2 if self.weighted else 3,
+      zeros=self.weighted,
       train=train,
       frame=frame,
     )
-    if self.residual:
-      merged = streams.rowwise(_corrected, padded[0], padded[1], head)
+    if guess is not None:
+      merged = streams.rowwise(_weigh, guess, padded[0], padded[2], head)
     else:
       merged = streams.rowwise(nn.sigmoid, head)
     return streams.crop(merged, height=h, width=w)
 
 
-def _tone_mapped(x: Array) -> Array:
-  """A picture with its radiance [b, h, w, 6], the radiance tone-mapped."""
-  return jnp.concatenate([x[..., :3], tone.mu_law(x[..., 3:])], axis=-1)
+def _guess(under: Array, reference: Array) -> Array:
+  return tone.mu_law(guessed_radiance(under, reference))
 
 
-def _corrected(under: Array, reference: Array, head: Array) -> Array:
-  """Guesses the radiance and corrects it, [b, h, w, 3]."""
-  guess = tone.mu_law(guessed_radiance(under, reference))
-  return tone.inverse_mu_law(guess + _TENTH * head)
+def _difference(x: Array, guess: Array) -> Array:
+  return tone.mu_law(x[..., 3:]) - guess
+
+
+def _compared(x: Array, guess: Array) -> Array:
+  """A picture [b, h, w, 6], and what its radiance says beside the guess."""
+  difference = jnp.tanh(_difference(x, guess) / _LARGE)
+  return jnp.concatenate([x[..., :3], difference], axis=-1)
+
+
+def _weigh(guess: Array, under: Array, over: Array, weights: Array) -> Array:
+  """Radiance [b, h, w, 3] from weights [b, h, w, 2]."""
+  mapped = guess
+  for x, weight in ((under, weights[..., :1]), (over, weights[..., 1:])):
+    mapped = mapped + weight * _difference(x, guess)
+  return tone.inverse_mu_law(mapped)
 
 
 def guessed_radiance(under: Array, reference: Array) -> Array:

@@ -91,7 +91,12 @@ MGDN = {
       marks=pytest.mark.long,
       id='ablations',
     ),
-    (models.MGDNDeghost(**{**MGDN, 'window': 8}), 'mgdn_deghost', 'hdr', 3),
+    (
+      models.MGDNDeghost(**MGDN, window=8, weighted=True),
+      'mgdn_deghost',
+      'hdr',
+      3,
+    ),
   ],
 )
 def test_networks_equal_the_exact_size(module, name, task, count) -> None:

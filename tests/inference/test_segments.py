@@ -126,7 +126,7 @@ THREE = [(HEIGHT, WIDTH, 3)] * 3
       DEPTH,
     ),
     pytest.param(
-      models.MGDNDeghost(**{**SMALL, 'depths': (1,)}, residual=True),
+      models.MGDNDeghost(**{**SMALL, 'depths': (1,)}, weighted=True),
       'mgdn_deghost',
       'hdr',
       (6, 6, 6),

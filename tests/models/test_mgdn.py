@@ -197,10 +197,8 @@ def test_weighted_pictures_begin_as_their_mean(detail) -> None:
   assert change < 1e-4 if detail else change > 1e-3
 
 
-def test_residual_radiance_begins_as_what_the_exposures_say() -> None:
-  options = {**SMALL, 'heads': 2, 'window': 4}
-  published = MGDNDeghost(**options)
-  net = MGDNDeghost(**options, residual=True)
+def test_weighted_radiance_begins_as_what_the_exposures_say() -> None:
+  net = MGDNDeghost(**{**SMALL, 'heads': 2, 'window': 4}, weighted=True)
   under, reference, over = (
     picture(2, 17, 22, 6, seed=seed) for seed in range(3)
   )
@@ -211,26 +209,31 @@ def test_residual_radiance_begins_as_what_the_exposures_say() -> None:
   reference = reference.at[:, 0, :3, 3:].set(0.25)
   under = under.at[:, 0, :3, 3:].set(0.75)
   sources = under, reference, over
-  began = jax.jit(net.init)(jax.random.key(0), *sources)
-  shapes = jax.eval_shape(published.init, jax.random.key(0), *sources)
-  assert jax.tree.map(jnp.shape, began) == jax.tree.map(jnp.shape, shapes)
   apply = jax.jit(net.apply)
-  guess = apply(began, *sources)
+  guess = apply(jax.jit(net.init)(jax.random.key(0), *sources), *sources)
   np.testing.assert_allclose(
-    guess[:, 0, :3], np.broadcast_to([[0.25], [0.75], [0.5]], (2, 3, 3)), 1e-4
+    guess[:, 0, :3],
+    np.broadcast_to(np.array([0.25, 0.75, 0.5])[:, None], (2, 3, 3)),
+    rtol=1e-4,
   )
   # Never less than the reference, which a white pixel is at least.
   assert (guess >= reference[..., 3:] - 1e-4).all()
-  # From then on a tenth of what the head of the published one says, of
-  # tone-mapped radiance, is added to the tone-mapped guess.
-  later = arbitrary(net, *sources)
-  seen = [
-    jnp.concatenate([x[..., :3], tone.mu_law(x[..., 3:])], axis=-1)
-    for x in sources
-  ]
-  said = jax.jit(published.apply)(later, *seen)
-  correction = tone.mu_law(apply(later, *sources)) - tone.mu_law(guess)
-  np.testing.assert_allclose(jax.nn.sigmoid(10 * correction), said, atol=1e-4)
+  # From then on each pixel has two weights for all colours.
+  later = apply(arbitrary(net, *sources), *sources)
+  mapped, wanted, low, high = (
+    np.asarray(tone.mu_law(x), np.float64)
+    for x in (guess, later, under[..., 3:], over[..., 3:])
+  )
+  outer = np.stack([low - mapped, high - mapped], axis=-1)
+  gram = np.einsum('bhwci,bhwcj->bhwij', outer, outer)
+  clear = np.linalg.det(gram) > 1e-4
+  solved = np.linalg.solve(
+    gram[clear],
+    np.einsum('nci,nc->ni', outer[clear], (wanted - mapped)[clear])[..., None],
+  )
+  explained = np.einsum('nci,nij->nc', outer[clear], solved)
+  np.testing.assert_allclose(explained, (wanted - mapped)[clear], atol=1e-4)
+  assert np.std(solved, axis=0).min() > 0.01
 
 
 def test_sources_that_do_not_fit() -> None:
