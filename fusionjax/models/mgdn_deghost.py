@@ -24,6 +24,7 @@ Array = jax.Array
 _CHANNELS = {'under': 6, 'reference': 6, 'over': 6}
 # Differences of tone-mapped radiance from here on are alike to the network.
 _LARGE = 0.1
+_DARKEST = -0.1
 # From where to where a picture's values become white.
 _WHITE = 0.9, 0.98
 
@@ -122,7 +123,8 @@ def _weigh(guess: Array, under: Array, over: Array, weights: Array) -> Array:
   mapped = guess
   for x, weight in ((under, weights[..., :1]), (over, weights[..., 1:])):
     mapped = mapped + weight * _difference(x, guess)
-  return tone.inverse_mu_law(mapped)
+  # Less than no light by little: the loss is to see that it is less.
+  return tone.inverse_mu_law(jnp.maximum(mapped, _DARKEST))
 
 
 def guessed_radiance(under: Array, reference: Array) -> Array:
