@@ -51,13 +51,13 @@ def weighted(config: ml_collections.ConfigDict) -> None:
   config.model.weighted = True
   config.model.remat = False
   config.loss.information_weight = 1e-3
-  config.steps = 1500
+  config.steps = 600
   config.ema_decay = 0.99
-  config.optimizer.learning_rate = 4e-3
+  config.optimizer.learning_rate = 2e-3
   config.optimizer.schedule = 'cosine'
   config.optimizer.warmup = 50
   config.optimizer.clip_norm = 1.0
-  config.eval.every = 150
+  config.eval.every = 100
 
 
 VARIANTS = {'quick': quick, 'weighted': weighted}

@@ -40,8 +40,10 @@ class MGDNDeghost(GuidedNetwork):
       pixel, by which what they say beside a guess is added to it, from none
       on, in the place of radiance of its own: the guess is the radiance of
       the reference, or where that is white that of the darkest exposure, if
-      it is more. In the place of radiance the network sees those differences,
-      of tone-mapped radiance (`ops.tone.mu_law`). Not in the paper.
+      it is more. White pixels say nothing, nor do those whose tone-mapped
+      radiance (`ops.tone.mu_law`) differs by much more than 0.1 from the
+      guess: there something has moved. In the place of radiance the network
+      sees those differences. Not in the paper.
   """
 
   channels: int = 60
@@ -118,13 +120,21 @@ def _compared(x: Array, guess: Array) -> Array:
   return jnp.concatenate([x[..., :3], difference], axis=-1)
 
 
-def _weigh(guess: Array, under: Array, over: Array, weights: Array) -> Array:
+def _weigh(guess: Array, under: Array, over: Array, head: Array) -> Array:
   """Radiance [b, h, w, 3] from weights [b, h, w, 2]."""
   mapped = guess
-  for x, weight in ((under, weights[..., :1]), (over, weights[..., 1:])):
-    mapped = mapped + weight * _difference(x, guess)
+  for x, weight in ((under, head[..., :1]), (over, head[..., 1:])):
+    difference = _difference(x, guess)
+    alike = jnp.exp(-jnp.square(difference / _LARGE))
+    mapped = mapped + weight * (1 - _white(x)) * alike * difference
   # Less than no light by little: the loss is to see that it is less.
   return tone.inverse_mu_law(jnp.maximum(mapped, _DARKEST))
+
+
+def _white(x: Array) -> Array:
+  """How white a picture [b, h, w, 6] is: [b, h, w, 3] in [0, 1]."""
+  least, most = _WHITE
+  return jnp.clip((x[..., :3] - least) / (most - least), 0, 1)
 
 
 def guessed_radiance(under: Array, reference: Array) -> Array:
@@ -138,7 +148,6 @@ def guessed_radiance(under: Array, reference: Array) -> Array:
     [b, h, w, 3]; nowhere less than the reference says: what is white is as
     bright or brighter.
   """
-  picture, radiance = reference[..., :3], reference[..., 3:]
-  least, most = _WHITE
-  white = jnp.clip((picture - least) / (most - least), 0, 1)
-  return radiance + white * jnp.maximum(under[..., 3:] - radiance, 0)
+  radiance = reference[..., 3:]
+  more = jnp.maximum(under[..., 3:] - radiance, 0)
+  return radiance + _white(reference) * more

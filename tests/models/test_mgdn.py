@@ -218,22 +218,25 @@ def test_weighted_radiance_begins_as_what_the_exposures_say() -> None:
   )
   # Never less than the reference, which a white pixel is at least.
   assert (guess >= reference[..., 3:] - 1e-4).all()
-  # From then on each pixel has two weights for all colours.
+  # From then on each pixel has two weights for all colours, of what outer
+  # exposures say that are not white and nearly agree.
   later = apply(arbitrary(net, *sources), *sources)
-  mapped, wanted, low, high = (
-    np.asarray(tone.mu_law(x), np.float64)
-    for x in (guess, later, under[..., 3:], over[..., 3:])
+  mapped, wanted = (
+    np.asarray(tone.mu_law(x), np.float64) for x in (guess, later)
   )
-  outer = np.stack([low - mapped, high - mapped], axis=-1)
+  outer = []
+  for x in (under, over):
+    difference = np.asarray(tone.mu_law(x[..., 3:]), np.float64) - mapped
+    white = np.clip((x[..., :3] - 0.9) / 0.08, 0, 1)
+    outer.append(difference * np.exp(-((difference / 0.1) ** 2)) * (1 - white))
+  outer = np.stack(outer, axis=-1)
   gram = np.einsum('bhwci,bhwcj->bhwij', outer, outer)
-  clear = (np.linalg.det(gram) > 1e-4) & (wanted > -0.09).all(-1)
-  solved = np.linalg.solve(
-    gram[clear],
-    np.einsum('nci,nc->ni', outer[clear], (wanted - mapped)[clear])[..., None],
-  )
-  explained = np.einsum('nci,nij->nc', outer[clear], solved)
+  clear = (np.linalg.det(gram) > 1e-8) & (wanted > -0.09).all(-1)
+  products = np.einsum('nci,nc->ni', outer[clear], (wanted - mapped)[clear])
+  weights = np.linalg.solve(gram[clear], products[..., None])
+  explained = np.einsum('nci,nij->nc', outer[clear], weights)
   np.testing.assert_allclose(explained, (wanted - mapped)[clear], atol=1e-4)
-  assert len(solved) > 50 and np.std(solved, axis=0).min() > 0.01
+  assert len(weights) > 50 and np.std(weights, axis=0).min() > 0.01
   assert wanted.min() >= -0.101
 
 
