@@ -4,7 +4,8 @@ Of scenes with known radiance: the built-in synthetic test scenes, whose things
 move between the exposures, or a folder in the layout of Kalantari's set.
 Beside the models: the middle exposure alone; the mean of all exposures, each
 pixel weighted by its distance from black and white, which ghosts; and the
-guess that `MGDNDeghost(residual=True)` corrects.
+guess of `MGDNDeghost(weighted=True)`, alone and with a weight of 1 for the
+brightest exposure everywhere, which is what its network has to beat.
 
   python benchmarks/radiance.py --model runs/hdr_mgdn [--data DIR]
     [--scenes 40] [--like mgdn-hdr]
@@ -13,6 +14,7 @@ guess that `MGDNDeghost(residual=True)` corrects.
 import argparse
 from collections.abc import Sequence
 
+import jax.numpy as jnp
 import numpy as np
 
 import fusionjax as fj
@@ -48,6 +50,14 @@ def guess(_, exposures: Sequence[np.ndarray]) -> np.ndarray:
   return np.asarray(mgdn_deghost.guessed_radiance(under, reference))
 
 
+def equal_weights(_, exposures: Sequence[np.ndarray]) -> np.ndarray:
+  """The guess, with all that the brightest exposure says beside it."""
+  under, reference, over = map(jnp.asarray, exposures)
+  head = jnp.broadcast_to(jnp.array([0.0, 1.0]), (*over.shape[:2], 2))
+  merged = mgdn_deghost.weigh(under, reference, over, head)
+  return np.clip(np.asarray(merged), 0, 1)
+
+
 def main() -> None:
   """Prints a row for every way to merge."""
   parser = argparse.ArgumentParser(
@@ -70,7 +80,7 @@ def main() -> None:
   print(f'{"":24}' + ''.join(f'{name:>10}' for name in _METRICS))
   ways = [
     (function.__name__, function, {})
-    for function in (middle, weighted_mean, guess)
+    for function in (middle, weighted_mean, guess, equal_weights)
   ]
   for name in args.model:
     model = fj.load_model(name, like=args.like)

@@ -55,7 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for target in targets:
           target.parent.mkdir(parents=True, exist_ok=True)
           image.save(target)
-  for name in ('near', 'far'):
+  for name in ('near', 'far', 'dark', 'middle', 'bright'):
     picture = Image.open(tmp_path / 'under' / '0.png')
     picture.save(tmp_path / f'{name}.jpg')
   return tmp_path
@@ -63,7 +63,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_commands(folder: Path, capsys: pytest.CaptureFixture) -> None:
   lines = commands(published=False)
-  assert len(lines) == 7
+  assert len(lines) == 8
   outputs = [line[line.index('-o') + 1] for line in lines if '-o' in line]
   for line in lines:
     if line[0] == 'evaluate' and '--fused' in line:

@@ -80,7 +80,7 @@ class MGDNDeghost(GuidedNetwork):
     check_channels('MGDNDeghost', sources, _CHANNELS)
     h, w = reference.shape[1:3]
     padded, frame = self._pad(list(sources.values()), frame)
-    seen, guess = padded, None
+    seen = padded
     if self.weighted:
       guess = streams.rowwise(_guess, padded[0], padded[1])
       seen = [streams.rowwise(_compared, x, guess) for x in padded]
@@ -99,8 +99,8 @@ class MGDNDeghost(GuidedNetwork):
       train=train,
       frame=frame,
     )
-    if guess is not None:
-      merged = streams.rowwise(_weigh, guess, padded[0], padded[2], head)
+    if self.weighted:
+      merged = streams.rowwise(weigh, *padded, head)
     else:
       merged = streams.rowwise(nn.sigmoid, head)
     return streams.crop(merged, height=h, width=w)
@@ -120,9 +120,19 @@ def _compared(x: Array, guess: Array) -> Array:
   return jnp.concatenate([x[..., :3], difference], axis=-1)
 
 
-def _weigh(guess: Array, under: Array, over: Array, head: Array) -> Array:
-  """Radiance [b, h, w, 3] from weights [b, h, w, 2]."""
-  mapped = guess
+def weigh(under: Array, reference: Array, over: Array, head: Array) -> Array:
+  """Adds to a guess what the outer exposures say beside it.
+
+  Args:
+    under: [..., 6], as `MGDNDeghost` takes it, like the next two.
+    reference: [..., 6].
+    over: [..., 6].
+    head: [..., 2] weights of under and over.
+
+  Returns:
+    [..., 3] radiance.
+  """
+  guess = mapped = _guess(under, reference)
   for x, weight in ((under, head[..., :1]), (over, head[..., 1:])):
     difference = _difference(x, guess)
     alike = jnp.exp(-jnp.square(difference / _LARGE))

@@ -1,7 +1,6 @@
 """What the weights of MGDN that ship are worth, on scenes with a truth."""
 
 import numpy as np
-import pytest
 
 from fusionjax import metrics
 from fusionjax.data import radiance, synthetic
@@ -9,7 +8,6 @@ from fusionjax.evaluation import baselines
 from fusionjax.inference.load import load_model
 from fusionjax.methods import registry
 from fusionjax.models import mgdn_deghost
-from fusionjax.pretrained import weights
 from fusionjax.training import judges, validation
 
 
@@ -40,9 +38,6 @@ def test_pictures_are_in_focus_everywhere() -> None:
     assert error(model.fuse([far, near]), fused) < 3
 
 
-@pytest.mark.skipif(
-  not weights.is_shipped('mgdn-hdr'), reason='mgdn-hdr does not ship'
-)
 def test_exposures_are_merged_without_ghosts() -> None:
   scenes = radiance.SyntheticRadiance(length=3, seed=0, split='test')
   model = load_model('mgdn-hdr')
