@@ -151,7 +151,7 @@ def pad_to_multiple(
     at = lax.iota(jnp.int32, int(grown(x.shape[axis])))
     edge = 2 * side - (1 if mode == 'symmetric' else 2)
     x = jnp.take(x, jnp.where(at < side, at, edge - at), axis=axis, mode='clip')
-  return x, Frame(*map(grown, sides))
+  return x, Frame(height=grown(sides[0]), width=grown(sides[1]))
 
 
 def mean(x: Array, frame: Frame | None) -> Array:

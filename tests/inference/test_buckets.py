@@ -37,8 +37,12 @@ def picture(height: int, width: int, seed: int) -> np.ndarray:
   return np.clip(rgb, 0, 1).astype(np.float32)
 
 
+# It decides, nearly, which picture is in focus, and turns rounding into more.
+_TOLERANCES = {'mgdn-mff': 1e-3}
+
+
 def test_some_models_have_frames() -> None:
-  assert {'ffmef-mef', 'ffmef-mff', 'ffmef-ivf', 'csc_mefn-mef'} <= {*SHIPPED}
+  assert {'ffmef-mef', 'csc_mefn-mef', 'mgdn-mff', 'mgdn-hdr'} <= {*SHIPPED}
 
 
 @pytest.mark.parametrize('name', SHIPPED)
@@ -58,7 +62,8 @@ def test_equal_the_exact_size(name) -> None:
     assert ours.shape == theirs.shape
     difference = np.abs(ours - theirs)
     where = f'{name} at {width}x{height}'
-    assert difference.max() <= 1e-5, where
+    assert difference.max() <= _TOLERANCES.get(name, 1e-5), where
+    assert np.mean(difference > 1e-5) < 1e-3, where
 
 
 MGDN = {
