@@ -151,6 +151,8 @@ def test_options_that_there_are_not(options, words) -> None:
     MGDN(**options)
 
 
+# Short forms of these three are the tests of the weights that ship.
+@pytest.mark.long
 def test_residual_depth_begins_as_the_upsampled_one() -> None:
   published, net = MGDNDepth(**SMALL), MGDNDepth(**SMALL, residual=True)
   sources = picture(2, 17, 22, 3), picture(2, 17, 22, 1, seed=1)
@@ -173,6 +175,7 @@ def test_residual_depth_begins_as_the_upsampled_one() -> None:
   np.testing.assert_allclose(jax.nn.sigmoid(10 * correction), said, atol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize('detail', [False, True])
 def test_weighted_pictures_begin_as_their_mean(detail) -> None:
   net = MGDN(**SMALL, weighted=True, detail=detail)
@@ -197,6 +200,7 @@ def test_weighted_pictures_begin_as_their_mean(detail) -> None:
   assert change < 1e-4 if detail else change > 1e-3
 
 
+@pytest.mark.long
 def test_weighted_radiance_begins_as_what_the_exposures_say() -> None:
   net = MGDNDeghost(**{**SMALL, 'heads': 2, 'window': 4}, weighted=True)
   under, reference, over = (
