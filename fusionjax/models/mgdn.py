@@ -246,8 +246,8 @@ class MGDN(GuidedNetwork):
     padded, frame = self._pad((first, second), frame)
     seen = padded
     if self.detail:
-      detail = LocalDetail(name='detail')
-      seen = [streams.rowwise(_tenfold, detail(x, frame=frame)) for x in padded]
+      detail = LocalDetail(gain=10, name='detail')
+      seen = [detail(x, frame=frame) for x in padded]
     maps = [
       Conv(self.channels, 3, name=f'lift{number}')(x, frame=frame)
       for number, x in enumerate(seen, start=1)
@@ -266,10 +266,6 @@ class MGDN(GuidedNetwork):
     else:
       fused = streams.rowwise(nn.sigmoid, head)
     return streams.crop(fused, height=h, width=w)
-
-
-def _tenfold(x: Array) -> Array:
-  return 10 * x
 
 
 def _weighted_mean(head: Array, first: Array, second: Array) -> Array:

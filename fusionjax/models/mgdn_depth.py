@@ -22,14 +22,8 @@ Array = jax.Array
 # Options of the published network for 16 times the resolution; the
 # constructor's defaults are those for 4 and 8.
 SIXTEENFOLD: Mapping[str, Any] = {'channels': 60}
-
-
 # Corrections are small, and as large as a step of an optimizer otherwise.
 _TENTH = 0.1
-
-
-def _tenfold(x: Array) -> Array:
-  return x / _TENTH
 
 
 def _corrected(depth: Array, correction: Array) -> Array:
@@ -84,9 +78,7 @@ class MGDNDepth(GuidedNetwork):
     (picture, padded), _ = self._pad((colour, depth), None)
     seen = padded
     if self.residual:
-      seen = streams.rowwise(
-        _tenfold, LocalDetail(self.detail_radius, name='detail')(padded)
-      )
+      seen = LocalDetail(self.detail_radius, gain=10, name='detail')(padded)
     maps = (
       Conv(self.channels, 3, name='lift1')(picture),
       Conv(self.channels, 3, name='lift2')(seen),

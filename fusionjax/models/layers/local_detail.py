@@ -16,9 +16,11 @@ class LocalDetail(nn.Module):
 
   Attributes:
     radius: of the square, in pixels; beyond its edge the map is repeated.
+    gain: what the difference is multiplied by: detail is small.
   """
 
   radius: int = 8
+  gain: float = 1.0
 
   @property
   def neighbourhood(self) -> Neighbourhood:
@@ -43,4 +45,4 @@ class LocalDetail(nn.Module):
       total = lax.reduce_window(
         total, 0.0, lax.add, window, (1, 1, 1, 1), 'VALID'
       )
-    return x - total / side**2
+    return self.gain * (x - total / side**2)
