@@ -23,7 +23,7 @@ Command:
   python -m fusionjax.main --config=configs/mff_mgdn.py \
     --config.data.root=DIR --workdir=runs/mff_mgdn
 Variants: `:weighted`, the network gives the weight of the first picture and
-  sees the pictures less their local means (`weighted`, `detail` of `MGDN`; not
+  sees the pictures less their local means (`weighted`, `sees` of `MGDN`; not
   in the paper); `:long`, 12,000 steps with a cosine and a higher rate;
   `:quick`, 12 small steps of a small network.
 Ablations (table 5): --config.model.cross_guidance=False,
@@ -61,7 +61,7 @@ def weighted(config: ml_collections.ConfigDict) -> None:
   """Weighs the pictures: what ships, of half an hour on two cores."""
   config.data.size = (64, 64)
   config.model.weighted = True
-  config.model.detail = True
+  config.model.sees = 'detail'
   config.loss.information_weight = 1e-3
   config.steps = 1000
   config.ema_decay = 0.995
@@ -90,7 +90,7 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
     'cross_guidance': True,
     'dynamic_filters': True,
     'weighted': False,
-    'detail': False,
+    'sees': 'pictures',
     # Less memory, and on CPUs no more time; on a GPU try without.
     'remat': True,
   }

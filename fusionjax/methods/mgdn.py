@@ -111,6 +111,7 @@ def loss(
   *,
   task: str,
   information_weight: float = mgdn_training.INFORMATION_WEIGHT,
+  **exposure_options: Any,
 ) -> tuple[Array, LossOutput]:
   """Difference from the reference, plus masked mutual information.
 
@@ -125,6 +126,8 @@ def loss(
     task: `mef` or `mff`.
     information_weight: lambda, the weight of the information; 0 is the
       ablation without it.
+    **exposure_options: options of `fusionjax.losses.mef_ssim_loss`, for
+      exposures without a reference.
 
   Returns:
     The loss and its unweighted parts.
@@ -148,7 +151,9 @@ def loss(
     value = losses.mean_absolute_error(fused, batch['reference'])
     parts = {'absolute_error': value}
   else:
-    value, parts = losses.mef_ssim_loss(fused, sources, step=batch['step'])
+    value, parts = losses.mef_ssim_loss(
+      fused, sources, step=batch['step'], **exposure_options
+    )
   value, parts = mgdn_training.add_information(
     parts, value, variables, stages, weight=information_weight
   )

@@ -12,7 +12,7 @@ References:
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import flax.linen as nn
 import jax
@@ -184,6 +184,9 @@ MULTI_EXPOSURE: Mapping[str, Any] = {
 }
 
 
+_Seen = Literal['pictures', 'detail', 'both']
+
+
 class MGDN(GuidedNetwork):
   """Fuses two pictures; the defaults are the network for multi-focus.
 
@@ -196,20 +199,23 @@ class MGDN(GuidedNetwork):
       and the result is the weighted mean of the two, in the place of colours
       of its own. Not in the paper: it begins as the mean of the pictures and
       does not have to learn to repeat them.
-    detail: whether the network sees the pictures less their local means,
-      tenfold, which goes with `weighted`. Not in the paper: which picture is
-      in focus it learns within minutes so, and not within an hour without.
+    sees: `pictures`; `detail`, the pictures less their local means, tenfold,
+      which goes with `weighted`; or `both`. Not in the paper but for
+      `pictures`: which picture is in focus, or shows the structure, is learned
+      within minutes from detail, and not within an hour without.
   """
 
   weighted: bool = False
-  detail: bool = False
+  sees: _Seen = 'pictures'
 
   def __post_init__(self) -> None:
     """Refuses options that do not fit."""
     super().__post_init__()
-    if self.detail and not self.weighted:
+    if self.sees not in get_args(_Seen):
+      raise errors.unknown_name('sees', self.sees, get_args(_Seen))
+    if self.sees == 'detail' and not self.weighted:
       raise errors.InputError(
-        'detail is True and weighted is False: local means are lost to the'
+        "sees is 'detail' and weighted is False: local means are lost to the"
         ' network, which then cannot give colours. Set weighted to True.'
       )
 
@@ -244,13 +250,9 @@ class MGDN(GuidedNetwork):
     )
     h, w = first.shape[1:3]
     padded, frame = self._pad((first, second), frame)
-    seen = padded
-    if self.detail:
-      detail = LocalDetail(gain=10, name='detail')
-      seen = [detail(x, frame=frame) for x in padded]
     maps = [
       Conv(self.channels, 3, name=f'lift{number}')(x, frame=frame)
-      for number, x in enumerate(seen, start=1)
+      for number, x in enumerate(self._look(padded, frame), start=1)
     ]
     head = self._fuse(
       maps,
@@ -266,6 +268,23 @@ class MGDN(GuidedNetwork):
     else:
       fused = streams.rowwise(nn.sigmoid, head)
     return streams.crop(fused, height=h, width=w)
+
+  def _look(
+    self, pictures: Sequence[Array], frame: Frame | None
+  ) -> Sequence[Array]:
+    """What the network sees of each picture; [b, h, w, 3 or 6]."""
+    if self.sees == 'pictures':
+      return pictures
+    find = LocalDetail(gain=10, name='detail')
+    details = [find(x, frame=frame) for x in pictures]
+    if self.sees == 'detail':
+      return details
+    pairs = zip(pictures, details, strict=True)
+    return [streams.rowwise(_joined, *pair) for pair in pairs]
+
+
+def _joined(*maps: Array) -> Array:
+  return jnp.concatenate(maps, axis=-1)
 
 
 def _weighted_mean(head: Array, first: Array, second: Array) -> Array:

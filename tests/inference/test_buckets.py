@@ -84,7 +84,7 @@ MGDN = {
     (models.MGDN(**MGDN, window=4), 'mgdn', 'mef', 3),
     # Windows that do not divide what is mirrored before; strips.
     pytest.param(
-      models.MGDN(**MGDN, window=6, weighted=True, detail=True),
+      models.MGDN(**MGDN, window=6, weighted=True, sees='both'),
       'mgdn',
       'mff',
       2,

@@ -148,7 +148,7 @@ THREE = [(HEIGHT, WIDTH, 3)] * 3
         dynamic_filters=False,
         cross_guidance=False,
         weighted=True,
-        detail=True,
+        sees='detail',
       ),
       'mgdn',
       'mff',
