@@ -52,11 +52,13 @@ def weighted(config: ml_collections.ConfigDict) -> None:
   config.model.sees = 'both'
   config.loss.information_weight = 1e-3
   config.loss.limit = 0.0
+  # The luminance goes with the last of the scales.
+  config.loss.scales = (0.5, 0.5, 1.0)
   config.data.sources = 2
   config.data.rotate = True
   config.data.batch_size = 4
-  config.data.size = (64, 64)
-  config.data.resize = False
+  config.data.size = (96, 96)
+  config.data.crop = (0.3, 1.0)
   config.epochs = 0
   config.steps = 1000
   config.ema_decay = 0.995
