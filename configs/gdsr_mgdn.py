@@ -111,6 +111,7 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
     'dynamic_filters': True,
     'residual': False,
     'detail_radius': 8,
+    'coarse': 1,
     # Less memory, and on CPUs no more time; on a GPU try without.
     'remat': True,
   }

@@ -15,7 +15,7 @@ from fusionjax.data.scenes import Scene
 from fusionjax.errors import InputError
 from fusionjax.evaluation import baselines
 from fusionjax.evaluation.matching import label_scenes, match_fused
-from fusionjax.inference.load import WORKDIR_WEIGHTS, load_model
+from fusionjax.inference.load import load_model
 from fusionjax.inference.model import FusionModel
 from fusionjax.methods import registry
 from fusionjax.pretrained import weights
@@ -182,7 +182,9 @@ def _folder_name(name: str) -> str:
 
 def _needs_like(path: str) -> bool:
   """Whether a model is a checkpoint that does not say what it is."""
-  if path in registry.MODELS or (Path(path) / WORKDIR_WEIGHTS).is_file():
+  if (
+    path in registry.MODELS or (Path(path) / weights.WORKDIR_WEIGHTS).is_file()
+  ):
     return False
   ours = Path(path).suffix.lower() == '.safetensors' and Path(path).is_file()
   return not (ours and weights.is_ours(Path(path)))

@@ -13,9 +13,6 @@ from fusionjax.inference.model import FusionModel
 from fusionjax.methods import registry
 from fusionjax.pretrained import published, weights
 
-# What a training leaves in its workdir.
-WORKDIR_WEIGHTS = 'weights.safetensors'
-
 
 def load_model(
   name_or_path: str | Path, *, like: str | None = None
@@ -72,20 +69,20 @@ def _find(name: str, like: str | None) -> Path:
   """Finds the file that a name or path means."""
   if '://' in name:
     inside = Path(name).suffix.lower() in published.SUFFIXES
-    url = name if inside else f'{name.rstrip("/")}/{WORKDIR_WEIGHTS}'
+    url = name if inside else f'{name.rstrip("/")}/{weights.WORKDIR_WEIGHTS}'
     name = str(buckets.local(url, again=True))
   path = Path(name)
   if path.is_dir():
-    if not (path / WORKDIR_WEIGHTS).is_file():
+    if not (path / weights.WORKDIR_WEIGHTS).is_file():
       if like is not None:
         method, _ = registry.get_model(like)
         if registry.get_method(method).published_files:
           return path
       raise InputError(
-        f'{path} holds no {WORKDIR_WEIGHTS}. Give the workdir of a training,'
-        ' or a file.'
+        f'{path} holds no {weights.WORKDIR_WEIGHTS}. Give the workdir of a'
+        ' training, or a file.'
       )
-    return path / WORKDIR_WEIGHTS
+    return path / weights.WORKDIR_WEIGHTS
   if path.is_file():
     published.check_suffix(path)
     return path

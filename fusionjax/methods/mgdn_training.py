@@ -30,7 +30,8 @@ def run(
     step: the number of steps done, the seed of what is left out.
 
   Returns:
-    Its output, and the filtered maps of its stages.
+    Its output, and the filtered maps of its stages, of those that ran twice
+    the last ones.
   """
   network = {name: v for name, v in variables.items() if name != 'loss'}
   key = jax.random.fold_in(jax.random.key(0), jnp.asarray(step, jnp.int32))
@@ -43,7 +44,7 @@ def run(
   )
   found = sown['intermediates']
   numbers = range(len(module.depths))
-  return out, [found[f'stage{n}']['filtered'][0] for n in numbers]
+  return out, [found[f'stage{n}']['filtered'][-1] for n in numbers]
 
 
 def add_information(

@@ -58,14 +58,33 @@ def bicubic(x: Map, *, size: tuple[int, int]) -> Map:
     length = x.shape[axis]
     if wanted == length:
       continue
-    places, shares = cubic_taps(length, wanted)
-    if axis == 1 and isinstance(x, Stream):
-      blended = streams.blend_rows(x, places=places, shares=shares)
-      x = cast(Map, blended)
-    else:
-      blend = functools.partial(_blend, places=places, shares=shares, axis=axis)
-      x = streams.rowwise(blend, x)
+    x = _blended(x, axis, *cubic_taps(length, wanted))
   return x
+
+
+def box_means(x: Map, *, side: int) -> Map:
+  """Means of squares.
+
+  Args:
+    x: [b, h, w, c], or a stream; h and w multiples of the side.
+    side: of a square, in pixels.
+
+  Returns:
+    [b, h / side, w / side, c].
+  """
+  for axis in (1, 2):
+    first = side * np.arange(x.shape[axis] // side)
+    places = (first + np.arange(side)[:, None]).astype(np.int32)
+    x = _blended(x, axis, places, np.full(places.shape, 1 / side))
+  return x
+
+
+def _blended(x: Map, axis: int, places: np.ndarray, shares: np.ndarray) -> Map:
+  """Blends rows (axis 1) or columns (axis 2); see `streams.blend_rows`."""
+  if axis == 1 and isinstance(x, Stream):
+    return cast(Map, streams.blend_rows(x, places=places, shares=shares))
+  blend = functools.partial(_blend, places=places, shares=shares, axis=axis)
+  return cast(Map, streams.rowwise(blend, x))
 
 
 def _blend(

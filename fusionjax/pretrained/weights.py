@@ -14,6 +14,8 @@ from fusionjax.methods import registry
 from fusionjax.pretrained.replacing import replacing
 
 FORMAT = '1'
+# What a training leaves in its workdir.
+WORKDIR_WEIGHTS = 'weights.safetensors'
 _RESERVED = ('fusionjax_format', 'method', 'task', 'options')
 
 

@@ -29,6 +29,9 @@ def default_config(method: str, task: str) -> ml_collections.ConfigDict:
   config.task = task
   # Of the parameters and of the order of the data.
   config.seed = 0
+  # What to begin with in the place of random parameters: a model that ships, a
+  # weight file, or the workdir of a training.
+  config.weights = ''
   # Options of the network's constructor, and of the method's loss.
   config.model = ml_collections.ConfigDict()
   config.loss = ml_collections.ConfigDict()

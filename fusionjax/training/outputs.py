@@ -28,7 +28,7 @@ from fusionjax.training import run as run_lib
 from fusionjax.training import state as state_lib
 from fusionjax.training import workdir as workdir_lib
 
-WEIGHTS = 'weights.safetensors'
+WEIGHTS = weights.WORKDIR_WEIGHTS
 SCORES = 'scores.csv'
 SAMPLES = 'samples.png'
 JOURNAL = 'log.jsonl'

@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 from fusionjax import errors
 from fusionjax.data import pipeline, sources
 from fusionjax.methods import base, registry
-from fusionjax.training import checkpoints, judges
+from fusionjax.training import checkpoints, judges, starting
 from fusionjax.training import compute as compute_lib
 from fusionjax.training import mesh as mesh_lib
 from fusionjax.training import optimizer as optimizer_lib
@@ -83,14 +83,23 @@ class Run:
     )
 
   def create_state(self) -> state_lib.TrainState:
-    """The state at step 0."""
-    return state_lib.create_state(
+    """The state at step 0.
+
+    Raises:
+      errors.InputError: if it begins with weights that cannot be had.
+    """
+    name = self.config['weights']
+    given = name and starting.read(
+      name, method=self.method, module=self.module, task=self.task
+    )
+    state = state_lib.create_state(
       self.method,
       self.module,
       self.optimizer,
       **self._state_options(),
       seed=self.seed,
     )
+    return starting.begin_with(state, given) if given else state
 
   def abstract_state(self) -> state_lib.TrainState:
     """Shapes, dtypes and shardings of the state."""

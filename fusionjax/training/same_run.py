@@ -26,7 +26,7 @@ FREE_FIELDS = (
   'data.data_dir',
 )
 # Fields that configs did not always have, and what went without saying.
-_LATER_FIELDS = {'dtype': 'float32', 'data.name': ''}
+_LATER_FIELDS = {'dtype': 'float32', 'data.name': '', 'weights': ''}
 
 
 def check_same_run(folder: Path, config: Mapping[str, Any]) -> None:
