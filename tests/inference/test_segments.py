@@ -119,7 +119,8 @@ THREE = [(HEIGHT, WIDTH, 3)] * 3
   ('module', 'method', 'task', 'channels', 'shapes'),
   [
     (
-      models.MGDNDepth(**SMALL, residual=True),
+      # In two sizes.
+      models.MGDNDepth(**SMALL, residual=True, coarse=2),
       'mgdn_depth',
       'gdsr',
       (3, 1),

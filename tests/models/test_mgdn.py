@@ -12,7 +12,7 @@ from fusionjax import errors
 from fusionjax.models import MGDN, MGDNDeghost, MGDNDepth
 from fusionjax.models.mgdn import MULTI_EXPOSURE
 from fusionjax.models.mgdn_depth import SIXTEENFOLD
-from fusionjax.ops import tone
+from fusionjax.ops import resize, tone
 
 SMALL = {
   'channels': 8,
@@ -150,6 +150,34 @@ def test_drop_path_is_for_training_alone(pair, variables) -> None:
 def test_options_that_there_are_not(options, words) -> None:
   with pytest.raises(errors.InputError, match=words):
     MGDN(**options)
+
+
+def test_depth_is_corrected_in_a_smaller_size_first() -> None:
+  once = MGDNDepth(**SMALL, residual=True)
+  twice = once.clone(coarse=4)
+  colour, depth = picture(2, 18, 23, 3), picture(2, 18, 23, 1, seed=1)
+  variables = arbitrary(twice, colour, depth)
+  assert jax.tree.map(jnp.shape, variables) == jax.tree.map(
+    jnp.shape, jax.eval_shape(once.init, jax.random.key(0), colour, depth)
+  )
+  # Mirrored to whole squares of 4 x 4 pixels.
+  small = []
+  for x in (colour, depth):
+    whole = np.pad(x, ((0, 0), (0, 2), (0, 1), (0, 0)), mode='symmetric')
+    small.append(whole.reshape(2, 5, 4, 6, 4, -1).mean((2, 4)))
+  apply = jax.jit(once.apply)
+  first = resize.bicubic(apply(variables, *small), size=(20, 24))[:, :18, :23]
+  assert np.abs(first - depth).max() > 0.01
+  np.testing.assert_allclose(
+    jax.jit(twice.apply)(variables, colour, depth),
+    apply(variables, colour, first),
+    atol=1e-5,
+  )
+
+
+def test_a_smaller_size_is_for_corrections() -> None:
+  with pytest.raises(errors.InputError, match='coarse is 4 and residual False'):
+    MGDNDepth(coarse=4)
 
 
 # Short forms of these three are the tests of the weights that ship.

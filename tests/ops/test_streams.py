@@ -58,6 +58,15 @@ def test_resizing_rows_and_columns() -> None:
   np.testing.assert_allclose(whole(ours), expected, atol=1e-6)
 
 
+def test_means_of_squares() -> None:
+  ours = resize.box_means(Held(X[:12]), side=3)
+  assert ours.shape == (1, 4, 3, 3)
+  expected = X[:12].reshape(4, 3, 3, 3, 3).mean((1, 3))[None]
+  np.testing.assert_allclose(whole(ours), expected, atol=1e-6)
+  plain = resize.box_means(jnp.asarray(X[None, :12]), side=3)
+  np.testing.assert_allclose(plain, expected, atol=1e-6)
+
+
 def test_mean_and_choice(monkeypatch) -> None:
   monkeypatch.setattr(streams, '_VALUES', 100)
   held, dark = Held(X), Held(X / 2)
