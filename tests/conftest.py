@@ -27,6 +27,18 @@ _ROOT = Path(__file__).resolve().parents[1]
 _MANY_MAPPINGS = 15_000
 
 
+# Where the figures are those of the published code, programs are compiled as
+# users compile them; and so they are in all processes that tests start.
+_OPTIMIZED = ('metrics', 'parity')
+
+
+@pytest.fixture(autouse=True, scope='module')
+def _compile_quickly(request: pytest.FixtureRequest) -> None:
+  """Most tests compile much and compute little: two thirds of the time so."""
+  optimize = request.path.parent.name in _OPTIMIZED
+  jax.config.update('jax_disable_most_optimizations', not optimize)
+
+
 @pytest.fixture(autouse=True, scope='module')
 def _drop_programs() -> Iterator[None]:
   """Compiled programs of the tests so far are dropped when they are many."""

@@ -38,6 +38,30 @@ def test_pictures_are_in_focus_everywhere() -> None:
     assert error(model.fuse([far, near]), fused) < 3
 
 
+def test_exposures_keep_their_structure() -> None:
+  scenes = synthetic.SyntheticSource(
+    'mef', length=2, seed=3, split='test', sources=2
+  )
+  model = load_model('mgdn-mef')
+
+  def score(fused: np.ndarray, sources: list[np.ndarray]) -> float:
+    found = metrics.evaluate(
+      fused, sources, metrics=('mef_ssim',), toolbox='mefb'
+    )
+    return found['mef_ssim']
+
+  for index in range(2):
+    sources = list(scenes.read_raw(index).sources)
+    fused = model.fuse(sources)
+    mean = baselines.fuse('average', sources)
+    assert score(fused, sources) > score(mean, sources) + 0.02
+    # No value that is not between those of the two pictures.
+    assert (fused >= np.minimum(*sources)).all()
+    assert (fused <= np.maximum(*sources)).all()
+    # The darker one comes first, whichever was given so.
+    np.testing.assert_array_equal(model.fuse(sources[::-1]), fused)
+
+
 def test_exposures_are_merged_without_ghosts() -> None:
   scenes = radiance.SyntheticRadiance(length=3, seed=0, split='test')
   model = load_model('mgdn-hdr')
