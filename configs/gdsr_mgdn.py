@@ -13,7 +13,8 @@ Data: a folder of colour pictures and one of depth maps (RGB/, Depth/; names
 Scores: the plain configs were not trained to their end, and the released
   checkpoints could not be had. `:x4_residual` on 22 pairs of Middlebury: 1.31
   levels on Lu (bicubic 2.36), 4.19 cm on 3 pairs of NYU v2 (5.40); 1,000 steps
-  of `:x8_residual`: 3.55 (4.43) and 7.59 (9.09). Errors are
+  of `:x8_residual`: 3.55 (4.43) and 7.59 (9.09); `:x16_residual`: 5.57 (7.26)
+  and 12.6 (14.9). Errors are
   those of --config.eval.toolbox, a protocol of `fusionjax.metrics.depth`:
   mgdn/nyu (cm), mgdn/middlebury, mgdn/lu (levels).
 Hardware: two CPU cores, 4 GB; a step takes 5.4 seconds undisturbed, of
