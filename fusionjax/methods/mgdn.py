@@ -111,7 +111,10 @@ def loss(
   *,
   task: str,
   information_weight: float = mgdn_training.INFORMATION_WEIGHT,
-  **exposure_options: Any,
+  rise: float = 0.25,
+  limit: float = 10.0,
+  scales: Sequence[float] = (1.0,),
+  luminance: bool = True,
 ) -> tuple[Array, LossOutput]:
   """Difference from the reference, plus masked mutual information.
 
@@ -126,8 +129,11 @@ def loss(
     task: `mef` or `mff`.
     information_weight: lambda, the weight of the information; 0 is the
       ablation without it.
-    **exposure_options: options of `fusionjax.losses.mef_ssim_loss`, for
-      exposures without a reference.
+    rise: of `fusionjax.losses.mef_ssim_loss`, for exposures without a
+      reference; so are the others.
+    limit: see `rise`.
+    scales: see `rise`.
+    luminance: see `rise`.
 
   Returns:
     The loss and its unweighted parts.
@@ -152,7 +158,13 @@ def loss(
     parts = {'absolute_error': value}
   else:
     value, parts = losses.mef_ssim_loss(
-      fused, sources, step=batch['step'], **exposure_options
+      fused,
+      sources,
+      step=batch['step'],
+      rise=rise,
+      limit=limit,
+      scales=scales,
+      luminance=luminance,
     )
   value, parts = mgdn_training.add_information(
     parts, value, variables, stages, weight=information_weight

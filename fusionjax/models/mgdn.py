@@ -31,6 +31,7 @@ from fusionjax.ops import streams
 from fusionjax.ops.frame import Frame, pad_to_multiple
 
 Array = jax.Array
+_Seen = Literal['pictures', 'detail', 'both']
 
 
 class GuidedNetwork(nn.Module):
@@ -182,9 +183,6 @@ MULTI_EXPOSURE: Mapping[str, Any] = {
   'heads': 6,
   'window': 8,
 }
-
-
-_Seen = Literal['pictures', 'detail', 'both']
 
 
 class MGDN(GuidedNetwork):
