@@ -68,9 +68,7 @@ def load_model(
 def _find(name: str, like: str | None) -> Path:
   """Finds the file that a name or path means."""
   if '://' in name:
-    inside = Path(name).suffix.lower() in published.SUFFIXES
-    url = name if inside else f'{name.rstrip("/")}/{weights.WORKDIR_WEIGHTS}'
-    name = str(buckets.local(url, again=True))
+    name = str(buckets.local(published.file_url(name), again=True))
   path = Path(name)
   if path.is_dir():
     if not (path / weights.WORKDIR_WEIGHTS).is_file():

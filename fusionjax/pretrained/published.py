@@ -14,7 +14,7 @@ import safetensors.numpy
 
 from fusionjax.errors import InputError
 from fusionjax.methods import base
-from fusionjax.pretrained import torch_pickle
+from fusionjax.pretrained import torch_pickle, weights
 
 TORCH_SUFFIXES = ('.pth', '.pt', '.model')
 SUFFIXES = (*TORCH_SUFFIXES, '.npz', '.safetensors')
@@ -89,6 +89,13 @@ def read_published_files(
     part = read_published(found[0])
     entries.update({f'{prefix}{name}': array for name, array in part.items()})
   return entries
+
+
+def file_url(url: str) -> str:
+  """The URL of a weight file in a bucket: the one given, or in that workdir."""
+  if Path(url).suffix.lower() in SUFFIXES:
+    return url
+  return f'{url.rstrip("/")}/{weights.WORKDIR_WEIGHTS}'
 
 
 def check_suffix(path: Path) -> None:

@@ -72,9 +72,7 @@ def _find(name: str) -> Path:
   if name in registry.MODELS:
     return weights.shipped_path(name)
   if '://' in name:
-    inside = name.endswith('.safetensors')
-    url = name if inside else f'{name.rstrip("/")}/{weights.WORKDIR_WEIGHTS}'
-    return buckets.local(url, again=True)
+    return buckets.local(published.file_url(name), again=True)
   path = Path(name)
   path = path / weights.WORKDIR_WEIGHTS if path.is_dir() else path
   if not path.is_file():

@@ -221,7 +221,9 @@ def test_weighted_pictures_begin_as_their_mean(sees) -> None:
   weights = np.asarray((fused - sources[1]) / np.where(apart, apart, 1))
   clear = np.abs(apart).min(-1) > 0.05
   assert np.ptp(weights[clear], axis=-1).max() < 1e-4
-  assert weights[clear].min() > -1e-6 and weights[clear].max() < 1 + 1e-6
+  # With both, random parameters come to 0 and 1 as float32 rounds them.
+  slack = 1e-6 if sees == 'both' else 0
+  assert weights[clear].min() > -slack and weights[clear].max() < 1 + slack
   assert np.std(weights[clear]) > 0.01
   # How bright the pictures are as a whole is seen, or is not.
   lit = apply(later, *[x + 0.5 for x in sources]) - 0.5

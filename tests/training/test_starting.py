@@ -32,11 +32,15 @@ def _assert_same(one, other):
   jax.tree.map(np.testing.assert_array_equal, dict(one), dict(other))
 
 
-@pytest.mark.parametrize('place', ['workdir', 'file'])
+@pytest.mark.parametrize('place', ['workdir', 'file', 'bucket'])
 @pytest.mark.parametrize('shard_parameters', [0, 1])
 def test_state_begins_with_them(stand_in, given, place, shard_parameters):
   folder, variables = given
-  path = folder if place == 'workdir' else folder / weights.WORKDIR_WEIGHTS
+  path = {
+    'workdir': folder,
+    'file': folder / weights.WORKDIR_WEIGHTS,
+    'bucket': f'file://{folder}',
+  }[place]
   config = stand_in.make_config(
     weights=str(path),
     ema_decay=0.9,
