@@ -38,7 +38,7 @@ def test_convolution(width: int, size: int, factor: int) -> None:
 
 @pytest.mark.parametrize('rows', ['SAME', 'VALID'])
 @pytest.mark.parametrize('width', [8, 11])
-@pytest.mark.parametrize('size', [3, 5, 7])
+@pytest.mark.parametrize('size', [1, 3, 5, 7])
 def test_gradient_of_a_convolution(size: int, width: int, rows: str) -> None:
   # Against XLA's own gradient of the ordinary convolution.
   fold = folding.Fold(width=width, factor=4)
@@ -57,6 +57,24 @@ def test_gradient_of_a_convolution(size: int, width: int, rows: str) -> None:
     strict=True,
   ):
     np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(b).max())
+
+
+@pytest.mark.parametrize('rows', ['SAME', 'VALID'])
+@pytest.mark.parametrize('width', [8, 11])
+@pytest.mark.parametrize('factor', [1, 2, 4])
+@pytest.mark.parametrize('size', [1, 3, 5, 7])
+def test_implementations_of_a_folded_convolution(
+  size: int, factor: int, width: int, rows: str
+) -> None:
+  fold = folding.Fold(width=width, factor=factor)
+  x, kernel = image(2, 19, width, 4), image(size, size, 4, 3, seed=1)
+  spread, strided = (
+    fold.unfold(
+      convolution.convolve_folded(fold.fold(x), kernel, fold, rows, way)
+    )
+    for way in ('spread', 'strided')
+  )
+  np.testing.assert_allclose(strided, spread, atol=1e-6 * np.abs(spread).max())
 
 
 def test_convolutions_of_ffmef_see_zeros_beyond_the_picture() -> None:

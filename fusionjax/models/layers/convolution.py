@@ -5,7 +5,7 @@ channels are few: on folded maps it computes every tap `factor` times, and
 for 5 x 5 taps it is slow even on plain ones. `convolve_folded` therefore
 brings its own backward pass, which is XLA's for the input and
 `kernel_gradient` for the kernel; together they make a training step of FFMEF
-a fifth faster.
+a fifth faster. Forward it takes from pixels to folded positions at once.
 """
 
 import functools
@@ -15,11 +15,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from fusionjax.models.layers.folding import Fold, fold_kernel
+from fusionjax.models.layers.folding import Fold, fold_kernel, stride_kernel
 
 Array = jax.Array
 # Rows are zero padded to the height of the input, or get fewer.
 Rows = Literal['SAME', 'VALID']
+# Ways to convolve a folded map, see `convolve_folded`.
+Implementation = Literal['spread', 'strided']
 # Rows of a chunk in which the gradient by a large kernel is summed.
 _CHUNK = 8
 
@@ -30,16 +32,30 @@ def convolve(x: Array, kernel: Array, *, rows: Rows = 'SAME') -> Array:
   Columns are zero padded to the width of the input; rows are too (`SAME`) or
   get fewer (`VALID`).
   """
-  high, wide = (side // 2 for side in kernel.shape[:2])
   if kernel.shape[:2] == (1, 1):
     # A matrix product: XLA's CPU convolution takes three times as long.
     return jnp.einsum('bhwi,io->bhwo', x, kernel[0, 0])
-  above = high if rows == 'SAME' else 0
+  high, wide = (side // 2 for side in kernel.shape[:2])
+  return _convolve(x, kernel, (high if rows == 'SAME' else 0, wide))
+
+
+def _convolve(
+  x: Array, kernel: Array, margins: tuple[int, int], *, stride: int = 1
+) -> Array:
+  """Convolves with so many zeros above and below, and on the left and right.
+
+  Args:
+    x: [b, h, w, i].
+    kernel: [kh, kw, i, o].
+    margins: rows and columns of zeros on either side.
+    stride: columns by which the kernel moves.
+  """
+  above, beside = margins
   return lax.conv_general_dilated(
     x,
     kernel,
-    window_strides=(1, 1),
-    padding=((above, above), (wide, wide)),
+    window_strides=(1, stride),
+    padding=((above, above), (beside, beside)),
     dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
   )
 
@@ -105,8 +121,14 @@ def _chunked_gradient(
   return jnp.sum(total, axis=0).reshape(size, size, -1, outputs)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def convolve_folded(x: Array, kernel: Array, fold: Fold, rows: Rows) -> Array:
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def convolve_folded(
+  x: Array,
+  kernel: Array,
+  fold: Fold,
+  rows: Rows,
+  implementation: Implementation | None = None,
+) -> Array:
   """Convolves a folded map with an ordinary kernel.
 
   Args:
@@ -114,23 +136,71 @@ def convolve_folded(x: Array, kernel: Array, fold: Fold, rows: Rows) -> Array:
     kernel: [k, k, i, o] kernel, k odd.
     fold: how the map is folded.
     rows: see `Rows`.
+    implementation: `spread` is the specification; `strided` is a sixth faster
+      in FFMEF on CPUs, where None takes it.
 
   Returns:
     [b, h', blocks, factor * o] folded map.
   """
+  if implementation is None:
+    # Not `platform_dependent`, which traces both: 0.8 seconds for FFMEF.
+    cpu = jax.default_backend() == 'cpu'
+    implementation = 'strided' if cpu else 'spread'
+  convolve_ = {'spread': _spread, 'strided': _strided}[implementation]
+  return convolve_(x, kernel, fold=fold, rows=rows)
+
+
+def _spread(x: Array, kernel: Array, *, fold: Fold, rows: Rows) -> Array:
+  """On folded positions, with the kernel spread over them."""
   return convolve(x, fold_kernel(kernel, fold.factor), rows=rows)
 
 
+def _strided(x: Array, kernel: Array, *, fold: Fold, rows: Rows) -> Array:
+  """From pixels to folded positions: a stride is a position.
+
+  Half of the spread kernel is zeros, since it takes whole positions on both
+  sides; this one takes only the pixels that it needs, which makes XLA's CPU
+  convolution a third faster. Where a pixel of few channels fills a vector, as
+  on TPUs, that would be lost many times over.
+  """
+  if fold.factor == 1:
+    return convolve(x, kernel, rows=rows)
+  radius = kernel.shape[0] // 2
+  if not radius:
+    # No product: of so few channels the convolution is faster.
+    return _convolve(x, fold_kernel(kernel, fold.factor), (0, 0))
+  return _convolve(
+    x.reshape(*x.shape[:2], -1, kernel.shape[2]),
+    stride_kernel(kernel, fold.factor),
+    (radius if rows == 'SAME' else 0, radius),
+    stride=fold.factor,
+  )
+
+
 def _forward(
-  x: Array, kernel: Array, fold: Fold, rows: Rows
+  x: Array,
+  kernel: Array,
+  fold: Fold,
+  rows: Rows,
+  implementation: Implementation | None,
 ) -> tuple[Array, tuple[Array, Array]]:
-  return convolve_folded(x, kernel, fold, rows), (x, kernel)
+  out = convolve_folded(x, kernel, fold, rows, implementation)
+  return out, (x, kernel)
 
 
 def _backward(
-  fold: Fold, rows: Rows, saved: tuple[Array, Array], gradient: Array
+  fold: Fold,
+  rows: Rows,
+  implementation: Implementation | None,
+  saved: tuple[Array, Array],
+  gradient: Array,
 ) -> tuple[Array, Array]:
+  del implementation  # As far as measured, the gradient has one best way.
   x, kernel = saved
+  if kernel.shape[0] == 1:
+    product = functools.partial(_spread, fold=fold, rows=rows)
+    _, pull = jax.vjp(product, x, kernel)
+    return pull(gradient)
   spread = fold_kernel(kernel, fold.factor)
   _, pull = jax.vjp(lambda x: convolve(x, spread, rows=rows), x)
   by_kernel = kernel_gradient(

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from fusionjax.models.layers.convolution import Rows, convolve, convolve_folded
-from fusionjax.models.layers.folding import Fold, fold_kernel
+from fusionjax.models.layers.convolution import Rows, convolve_folded
+from fusionjax.models.layers.folding import Fold
 
 Array = jax.Array
 Initializer = Callable[..., Array]
@@ -59,10 +59,7 @@ class FoldedConv(nn.Module):
     total, start = tile_lanes(bias[None], factor), 0
     for x, count in zip(maps, channels, strict=True):
       part = kernel[:, :, start : start + count]
-      if k == 1:
-        total = total + convolve(x, fold_kernel(part, factor))
-      else:
-        total = total + convolve_folded(x, part, fold.plain, self.rows)
+      total = total + convolve_folded(x, part, fold.plain, self.rows)
       start += count
     return total
 

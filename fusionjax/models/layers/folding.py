@@ -124,3 +124,23 @@ def fold_kernel(kernel: Array, factor: int) -> Array:
   return spread.reshape(
     rows, columns, factor * kernel.shape[2], factor * kernel.shape[3]
   )
+
+
+def stride_kernel(kernel: Array, factor: int) -> Array:
+  """Joins a convolution kernel for neighbouring pixels to one of a stride.
+
+  Args:
+    kernel: [kh, kw, i, o] kernel.
+    factor: pixels that share a folded position.
+
+  Returns:
+    [kh, kw + factor - 1, i, factor * o] kernel that, moved by `factor` pixels
+    at a time over a map that is not folded, gives the folded result.
+  """
+  rows, columns, inputs, outputs = kernel.shape
+  placed = [
+    jnp.pad(kernel, ((0, 0), (g, factor - 1 - g), (0, 0), (0, 0)))
+    for g in range(factor)
+  ]
+  joined = jnp.stack(placed, axis=3)
+  return joined.reshape(rows, columns + factor - 1, inputs, factor * outputs)
