@@ -137,7 +137,7 @@ def convolve_folded(
     fold: how the map is folded.
     rows: see `Rows`.
     implementation: `spread` is the specification; `strided` is a sixth faster
-      in FFMEF on CPUs, where None takes it.
+      in FFMEF on CPUs, where None takes it unless a gradient is asked for.
 
   Returns:
     [b, h', blocks, factor * o] folded map.
@@ -184,7 +184,9 @@ def _forward(
   rows: Rows,
   implementation: Implementation | None,
 ) -> tuple[Array, tuple[Array, Array]]:
-  out = convolve_folded(x, kernel, fold, rows, implementation)
+  # Another rounding puts pixels on the other side of a ReLU, where gradients
+  # jump: they are those of the specification, as compared with PyTorch's.
+  out = convolve_folded(x, kernel, fold, rows, implementation or 'spread')
   return out, (x, kernel)
 
 
@@ -195,7 +197,7 @@ def _backward(
   saved: tuple[Array, Array],
   gradient: Array,
 ) -> tuple[Array, Array]:
-  del implementation  # As far as measured, the gradient has one best way.
+  del implementation  # The gradient has one.
   x, kernel = saved
   if kernel.shape[0] == 1:
     product = functools.partial(_spread, fold=fold, rows=rows)
