@@ -34,9 +34,16 @@ _OPTIMIZED = ('metrics', 'parity')
 
 @pytest.fixture(autouse=True, scope='module')
 def _compile_quickly(request: pytest.FixtureRequest) -> None:
-  """Most tests compile much and compute little: two thirds of the time so."""
-  optimize = request.path.parent.name in _OPTIMIZED
-  jax.config.update('jax_disable_most_optimizations', not optimize)
+  """How tests of this file compile.
+
+  Most compile much and compute little: without costly optimisations that is
+  two thirds of the time.
+  """
+  room = request.path.parent.name
+  jax.config.update('jax_disable_most_optimizations', room not in _OPTIMIZED)
+  # Where a test of parity calls a network itself, and on accelerators.
+  exact = 'float32' if room == 'parity' else None
+  jax.config.update('jax_default_matmul_precision', exact)
 
 
 @pytest.fixture(autouse=True, scope='module')

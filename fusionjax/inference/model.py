@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -17,7 +17,7 @@ from fusionjax.inference import execution, request
 from fusionjax.inference.buckets import Buckets
 from fusionjax.inference.programs import Programs
 from fusionjax.methods import base, colouring, registry
-from fusionjax.ops import levels
+from fusionjax.ops import levels, precision
 from fusionjax.ops.frame import Frame
 
 Array = jax.Array
@@ -166,7 +166,11 @@ class FusionModel:
 
   @functools.cached_property
   def _apply(self) -> Callable[..., Array]:
-    return jax.jit(self.module.apply)
+    def apply(variables: base.Variables, *sources: Array) -> Array:
+      with precision.full():
+        return cast(Array, self.module.apply(variables, *sources))
+
+    return jax.jit(apply)
 
   @functools.cached_property
   def programs(self) -> Programs:

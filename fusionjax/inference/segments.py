@@ -20,7 +20,7 @@ import numpy as np
 from fusionjax.inference.programs import Programs
 from fusionjax.inference.storage import Storage, Stored
 from fusionjax.methods import base
-from fusionjax.ops import levels, streams
+from fusionjax.ops import levels, precision, streams
 from fusionjax.ops.frame import Frame
 from fusionjax.ops.streams import Held, Neighbourhood, Stream
 
@@ -156,13 +156,14 @@ class _Segment:
     ) -> Any:
       frame = Frame(rows, width, top=top - self.reach, margin=self.reach)
       known = {**variables, 'statistics': statistics}
-      out, sown = module.apply(
-        known,
-        *jax.tree.unflatten(tree, strips),
-        frame=frame,
-        method=method,
-        mutable=['moments'],
-      )
+      with precision.full():
+        out, sown = module.apply(
+          known,
+          *jax.tree.unflatten(tree, strips),
+          frame=frame,
+          method=method,
+          mutable=['moments'],
+        )
       inner = slice(self.reach, self.reach + self.rows)
       sums = jax.tree.map(
         lambda each: each[0],

@@ -20,7 +20,7 @@ from flax import traverse_util
 from fusionjax.inference.programs import Programs
 from fusionjax.methods import base, colouring
 from fusionjax.models.layers.folded import InstanceNorm
-from fusionjax.ops import levels
+from fusionjax.ops import levels, precision
 from fusionjax.ops.frame import Frame
 
 Array = jax.Array
@@ -192,9 +192,10 @@ class Strips:
       variables = {**self._variables}
       if statistics:
         variables['statistics'] = statistics
-      fused, sown = self._module.apply(
-        variables, one, other, frame=frame, mutable=['moments']
-      )
+      with precision.full():
+        fused, sown = self._module.apply(
+          variables, one, other, frame=frame, mutable=['moments']
+        )
       if norm is None:
         fused = levels.clamp(fused, 0, 1)
         return fused[0, self._reach : self._reach + self.rows]

@@ -51,7 +51,10 @@ def normalized_information(first: Array, second: Array) -> Array:
   References:
     Guan et al., MGDN, eq. 4.
   """
-  joint = jnp.einsum('ni,nj->ij', first, second) / first.shape[0]
+  joint = jnp.einsum(
+    'ni,nj->ij', first, second, precision=lax.Precision.HIGHEST
+  )
+  joint = joint / first.shape[0]
   parts = _entropy(jnp.sum(joint, axis=1)) + _entropy(jnp.sum(joint, axis=0))
   # As a fraction of the information itself: the difference of 1 and a
   # quotient near 1 / 2 to 1 would lose what is small.

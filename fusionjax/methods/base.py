@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from fusionjax.methods import colouring, registry
-from fusionjax.ops import streams
+from fusionjax.ops import precision, streams
 from fusionjax.ops.frame import Frame
 from fusionjax.ops.streams import Stream
 
@@ -151,13 +151,15 @@ def bind(
 ) -> Apply:
   """Binds variables, and a frame if there is one, to a module's `apply`.
 
-  Who calls it with a `frame` has moved the picture to another one.
+  Who calls it with a `frame` has moved the picture to another one. Products
+  are of float32, see `precision.full`.
   """
   how: dict[str, Any] = {} if frame is None else {'frame': frame}
 
   def apply(*sources: Array, **other: Any) -> Array:
     # Without mutable collections there is one result, not a pair.
-    return cast(Array, module.apply(variables, *sources, **how | other))
+    with precision.full():
+      return cast(Array, module.apply(variables, *sources, **how | other))
 
   return apply
 

@@ -18,7 +18,7 @@ from fusionjax import errors
 
 Array = jax.Array
 
-DTYPES = ('float32', 'bfloat16')
+DTYPES = ('float32', 'tensorfloat32', 'bfloat16')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Compute:
       they are. Norms over the batch see a part, and what is left out at
       random is drawn anew for each part.
     dtype: `bfloat16` computes the network in it; parameters, losses and the
-      optimizer stay float32.
+      optimizer stay float32. `tensorfloat32` keeps float32 and rounds what the
+      network multiplies: on GPUs to 10 bits, on TPUs to some 16.
     remat: whether the backward pass computes what it needs again, layer by
       layer of the top level, instead of keeping it. On GPUs and TPUs: XLA's
       CPU compiler finds that it computes the same again, and keeps it.
@@ -105,6 +106,9 @@ class _Network:
     options: Mapping[str, Any],
   ) -> Any:
     """One call of the network, in its precision."""
+    if self._how.dtype == 'tensorfloat32':
+      with jax.default_matmul_precision('tensorfloat32'):
+        return self._apply(variables, sources, rngs, options)
     if self._how.dtype == 'float32':
       # Or in whatever precision the parameters have.
       return self._apply(variables, sources, rngs, options)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from fusionjax.methods import base
+from fusionjax.ops import precision
 from fusionjax.training import state as state_lib
 
 Array = jax.Array
@@ -45,7 +46,9 @@ def make_train_step(
   Returns:
     `state, metrics = step(state, batch)`. The given state is donated: its
     arrays are gone after the call. Metrics are scalars on the devices:
-    `loss`, its parts by name, and `gradient_norm` before clipping.
+    `loss`, its parts by name, and `gradient_norm` before clipping. Products
+    are of float32 (see `precision.full`), the network's unless it was wrapped
+    by another `compute.Compute`.
   """
 
   def step(
@@ -64,9 +67,10 @@ def make_train_step(
       # A record is no tree: hand on what it holds.
       return loss, (dict(output.parts), dict(output.updates))
 
-    (loss, (parts, updates)), gradients = jax.value_and_grad(
-      loss_of, has_aux=True
-    )(state.params)
+    with precision.full():
+      (loss, (parts, updates)), gradients = jax.value_and_grad(
+        loss_of, has_aux=True
+      )(state.params)
     changes, opt_state = optimizer.update(
       gradients, state.opt_state, state.params
     )

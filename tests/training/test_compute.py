@@ -1,3 +1,5 @@
+import re
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -114,6 +116,29 @@ def test_bfloat16_learns_with_float32_parameters(stand_in, whole):
   # Near, and not the same: it was in another precision.
   _assert_alike(whole[1], rounded, rel=0.05)
   assert rounded[-1]['loss'] != whole[1][-1]['loss']
+
+
+@pytest.mark.parametrize(
+  ('dtype', 'precision'),
+  [('float32', 'HIGHEST'), ('tensorfloat32', 'HIGH'), ('bfloat16', 'HIGHEST')],
+)
+def test_rounds_no_factors_unless_told_to(stand_in, dtype, precision):
+  # On CPUs no precision rounds anything: what the program asks for counts.
+  module, optimizer = stand_in.Tiny(), stand_in.make_optimizer()
+  abstract = state_lib.abstract_state(
+    stand_in.METHOD, module, optimizer, task='mef', mesh=mesh_lib.make_mesh(1)
+  )
+  step = step_lib.make_train_step(
+    stand_in.METHOD,
+    compute_lib.Compute(dtype=dtype).wrap(module),
+    optimizer,
+    task='mef',
+    loss_options={},
+  )
+  with jax.numpy_dtype_promotion('standard'):
+    text = step.lower(abstract, stand_in.make_batch(0)).as_text()
+  asked = {*re.findall(r'precision<?.*?(HIGHEST|HIGH|DEFAULT)', text)}
+  assert asked == {precision}
 
 
 def test_large_arrays_are_split(stand_in, whole):
