@@ -11,8 +11,9 @@ Data: a folder of brackets. With references (SICE: a folder per scene, and
   learns and are no training.
 Scores: `:weighted` on 83 stacks without references: MEF-SSIM 0.966 and Q^AB/F
   0.742 on 50 pairs of MEFB; what ships had 2,000 steps: 0.969, 0.746 (a
-  Laplacian pyramid: 0.979, 0.741; the mean of the pictures: 0.930, 0.615). The plain config was not
-  trained to its end, and the released checkpoint could not be had.
+  Laplacian pyramid: 0.979, 0.741; the mean of the pictures: 0.930, 0.615). The
+  plain config was not trained to its end, and the released checkpoint could
+  not be had.
 Hardware: two CPU cores, 4 GB; a step takes
   about 10 seconds undisturbed, of `:weighted` some 2. A GPU is what the plain
   config wants.

@@ -1,6 +1,7 @@
 """What the weights of MGDN that ship are worth, on scenes with a truth."""
 
 import numpy as np
+import pytest
 
 from fusionjax import metrics
 from fusionjax.data import radiance, synthetic
@@ -15,6 +16,7 @@ def error(picture: np.ndarray, truth: np.ndarray) -> float:
   return float(np.sqrt(np.mean(np.square(picture - truth.astype(np.float64)))))
 
 
+@pytest.mark.long
 def test_pictures_are_in_focus_everywhere() -> None:
   scenes = synthetic.SyntheticSource(
     'mff', length=2, seed=3, split='test', sources=2
@@ -62,6 +64,7 @@ def test_exposures_keep_their_structure() -> None:
     np.testing.assert_array_equal(model.fuse(sources[::-1]), fused)
 
 
+@pytest.mark.long
 def test_exposures_are_merged_without_ghosts() -> None:
   scenes = radiance.SyntheticRadiance(length=3, seed=0, split='test')
   model = load_model('mgdn-hdr')

@@ -29,6 +29,7 @@ def test_all_metrics_of_a_toolbox_in_order():
   assert one['qabf'] == some['qabf']
 
 
+@pytest.mark.long
 def test_metrics_together_score_as_each_alone():
   scores = metrics.evaluate(FUSED, SOURCES)
   for name, value in scores.items():

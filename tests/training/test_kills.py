@@ -117,6 +117,7 @@ def _kill_in_turn(kills, workdir, victims):
   assert 'step' not in again[1].said()
 
 
+@pytest.mark.long
 def test_one_of_two_is_killed(kills, straight, tmp_path):
   _kill_in_turn(kills, tmp_path, [1])
   one, two = _losses(straight), _losses(tmp_path)

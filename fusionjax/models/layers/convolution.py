@@ -167,7 +167,7 @@ def _strided(x: Array, kernel: Array, *, fold: Fold, rows: Rows) -> Array:
     return convolve(x, kernel, rows=rows)
   radius = kernel.shape[0] // 2
   if not radius:
-    # No product: of so few channels the convolution is faster.
+    # On folded positions the convolution is faster than the product.
     return _convolve(x, fold_kernel(kernel, fold.factor), (0, 0))
   return _convolve(
     x.reshape(*x.shape[:2], -1, kernel.shape[2]),
