@@ -12,7 +12,7 @@ Size = tuple[int, int]
 _STEPS = 8
 _LEAST = 8
 # A picture is put into no bucket of more than so many times its pixels.
-_MOST = 1.4
+_MOST = 3
 # Compiling takes as long as fusing about so many pixels.
 _COMPILING = 1_500_000
 # To join more sizes than this would take longer than it saves.
@@ -73,7 +73,8 @@ def cover(counts: dict[Size, int]) -> list[Size]:
 
   Sizes begin as buckets of their own. The two whose union costs least go
   together, as long as that saves more by compiling once less than it costs
-  by fusing what is added, and no picture grows by more than 40 %.
+  by fusing what is added, and no picture grows to more than three times its
+  pixels.
 
   Args:
     counts: how many pictures have a size (height, width).

@@ -101,7 +101,7 @@ def foresee(
   """
   if size[0] * size[1] <= _LARGE:
     return ''
-  bucket = _bucket(model, size)
+  bucket = find_bucket(model, size)
   shape = jax.ShapeDtypeStruct((*(bucket or size), 3), np.uint8)
   program = _compile(
     model,
@@ -139,7 +139,7 @@ def _why(
   )
 
 
-def _bucket(
+def find_bucket(
   model: 'FusionModel', size: tuple[int, int]
 ) -> tuple[int, int] | None:
   """The size that is compiled for pictures, None for exactly theirs."""
@@ -152,7 +152,7 @@ def _place(
 ) -> tuple[list[np.ndarray], np.ndarray | None]:
   """The pictures in their bucket and their size, where there are buckets."""
   height, width = wanted.pictures[0].shape[:2]
-  bucket = _bucket(model, (height, width))
+  bucket = find_bucket(model, (height, width))
   if bucket is None:
     return wanted.pictures, None
   placed = buckets.put(wanted.pictures, bucket)

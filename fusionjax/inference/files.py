@@ -2,7 +2,6 @@
 
 import dataclasses
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +19,7 @@ from fusionjax.inference import alignment, transparency, writing
 from fusionjax.inference.encoding import DEFAULT_QUALITY, Quality
 from fusionjax.inference.model import FusionModel
 from fusionjax.inference.planning import Job, Plan, plan_jobs
+from fusionjax.inference.schedule import Schedule
 from fusionjax.methods import registry
 from fusionjax.ops import tone
 
@@ -87,7 +87,8 @@ def run_jobs(
   """Runs a plan scene by scene; a bad one does not stop the others.
 
   As many scenes as there are processors, and two at least, are under way at a
-  time: while one is fused others are read, compiled for, and written.
+  time: while one is fused others are read, compiled for, and written. Which one
+  begins next, see `schedule`.
 
   Args:
     model: the model.
@@ -110,18 +111,36 @@ def run_jobs(
       return Outcome(job, 'failed', error)
 
   model.expect(job.size for job in plan.jobs if job.size)
+  programs = [job.size and model.compiled_for(job.size) for job in plan.jobs]
   workers = min(max(2, processors.count()), _MOST_AT_A_TIME)
-  begun: deque[Future[Outcome]] = deque()
+  schedule = Schedule(programs, workers=workers)
+  futures = [Future[Outcome]() for _ in plan.jobs]
+
+  def work() -> None:
+    while (index := schedule.take()) is not None:
+      future, made = futures[index], False
+      try:
+        outcome = run(plan.jobs[index])
+        made = outcome.status == 'fused'
+        future.set_result(outcome)
+      except BaseException as error:
+        future.set_exception(error)
+        raise
+      finally:
+        schedule.finish(index, made=made)
+
   pool = ThreadPoolExecutor(workers, 'fuse')
   try:
-    for job in plan.jobs:
-      begun.append(pool.submit(run, job))
-      if len(begun) > workers:
-        yield begun.popleft().result()
-    while begun:
-      yield begun.popleft().result()
+    for _ in range(workers):
+      pool.submit(work)
+    for future in futures:
+      schedule.ask()
+      outcome = future.result()
+      schedule.answer()
+      yield outcome
   finally:
-    pool.shutdown(cancel_futures=True)
+    schedule.stop()
+    pool.shutdown()
 
 
 def _run(

@@ -113,6 +113,10 @@ class FusionModel:
     """
     self.sizes.expect(sizes)
 
+  def compiled_for(self, size: tuple[int, int]) -> tuple[int, int]:
+    """The size (height, width) that is compiled for pictures of a size."""
+    return execution.find_bucket(self, size) or size
+
   def _check(
     self,
     images: Sequence[Any],

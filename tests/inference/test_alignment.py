@@ -235,6 +235,7 @@ def test_files(tmp_path):
   model = types.SimpleNamespace(
     fuse=lambda images, *, names: images[0],
     expect=list,
+    compiled_for=tuple,
     task='mef',
   )
   sizes = {'a.png': (24, 33), 'b.png': (25, 32)}

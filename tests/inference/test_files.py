@@ -26,8 +26,8 @@ def _prepare(images, *, names):
   del images, names
 
 
-# Whatever has these two: these tests are about files.
-_MODEL = types.SimpleNamespace(fuse=_fuse, expect=list)
+# Whatever has these three: these tests are about files.
+_MODEL = types.SimpleNamespace(fuse=_fuse, expect=list, compiled_for=tuple)
 
 
 def _plan(inputs, output, task='mef', **options):
@@ -167,7 +167,9 @@ def test_scenes_overlap(tmp_path):
     second.set()
     return images[0]
 
-  model = types.SimpleNamespace(fuse=fuse, expect=expected.extend)
+  model = types.SimpleNamespace(
+    fuse=fuse, expect=expected.extend, compiled_for=tuple
+  )
   plan = _plan([tmp_path / 'a', tmp_path / 'b'], tmp_path / 'out')
   outcomes = list(files.run_jobs(model, plan))
   assert [o.job.name for o in outcomes] == ['0', '1', '2', '3']
@@ -187,7 +189,7 @@ def test_who_stops_waits_for_no_scene_that_was_not_begun(tmp_path):
     begun.append(names[0])
     return images[0]
 
-  model = types.SimpleNamespace(fuse=fuse, expect=list)
+  model = types.SimpleNamespace(fuse=fuse, expect=list, compiled_for=tuple)
   plan = _plan([tmp_path / 'a', tmp_path / 'b'], tmp_path / 'out')
   outcomes = files.run_jobs(model, plan)
   next(outcomes)

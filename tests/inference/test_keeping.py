@@ -19,6 +19,7 @@ _CMYK = _SRGB[:16] + b'CMYK' + _SRGB[20:]
 _MODEL = types.SimpleNamespace(
   fuse=lambda images, *, names: np.mean(images, axis=0).astype(images[0].dtype),
   expect=list,
+  compiled_for=tuple,
 )
 
 
