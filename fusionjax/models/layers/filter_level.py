@@ -91,7 +91,14 @@ class FilterLevel(nn.Module):
     """Rows above and below a pixel that its result depends on."""
     return 1 + self.size // 2
 
-  @nn.compact
+  def setup(self) -> None:
+    taps = self.size**2
+    conv = functools.partial(folded.FoldedConv, rows='VALID')
+    self.attention = SpatialAttention(self.channels)
+    self.conv1 = conv(self.channels, 3)
+    self.conv2 = conv(taps, self.size)
+    self.conv3 = conv(taps)
+
   def __call__(self, images: Array, features: Array, first: Array) -> Array:
     """Filters both images and adds them.
 
@@ -104,26 +111,39 @@ class FilterLevel(nn.Module):
     Returns:
       [b, n, w, 1].
     """
-    attention = SpatialAttention(self.channels, name='attention')
-    pair = attention(*split_pairs(features), fold=self.fold)
-    conditions = join_pairs(*pair)
-    self._sow('condition', self.fold.unfold(conditions), self.reach)
-    filters = self._filters(conditions, first)
-    self._sow('filters', filters, 0)
+    pair = self.attention(*split_pairs(features), fold=self.fold)
     columns = self.size // 2
     padded = jnp.pad(
       images[:, 1:-1], ((0, 0), (0, 0), (columns, columns), (0, 0))
     )
-    filtered = dynamic_filter.filter_padded(padded, filters)
+    conditions = join_pairs(*pair)
+    if images.shape[0] == 2:
+      # Of one pair each image goes by itself: some of XLA's convolutions keep
+      # but one core of a CPU busy, and two that do not wait for each other two.
+      halves = [
+        self._filter(condition, image, first)
+        for condition, image in zip(pair, split_pairs(padded), strict=True)
+      ]
+      filters, filtered = (join_pairs(*h) for h in zip(*halves, strict=True))
+    else:
+      filters, filtered = self._filter(conditions, padded, first)
+    self._sow('condition', self.fold.unfold(conditions), self.reach)
+    self._sow('filters', filters, 0)
     self._sow('filtered', filtered, 0)
     first_filtered, second_filtered = split_pairs(filtered)
     return first_filtered + second_filtered
 
+  def _filter(
+    self, condition: Array, padded: Array, first: Array
+  ) -> tuple[Array, Array]:
+    """Predicts filters and applies them."""
+    filters = self._filters(condition, first)
+    return filters, dynamic_filter.filter_padded(padded, filters)
+
   def _filters(self, x: Array, first: Array) -> Array:
     """Predicts filters [2 b, n, w, size * size], taps in row-major order."""
-    taps, fold = self.size**2, self.fold
-    conv = functools.partial(folded.FoldedConv, rows='VALID')
-    x = nn.relu(conv(self.channels, 3, name='conv1')(x, fold=fold))
+    fold = self.fold
+    x = nn.relu(self.conv1(x, fold=fold))
     # Outside the picture the next convolution sees zeros, and zeros are not
     # what the bias of this one leaves there.
     frame = fold.frame or Frame(height=self.height, width=fold.width)
@@ -133,10 +153,10 @@ class FilterLevel(nn.Module):
       frame=frame.below(first - self.size // 2),
     )
     x = pairs.real(pairs.fold(fold.unfold(x)))
-    x = nn.relu(conv(taps, self.size, name='conv2')(x, fold=pairs))
+    x = nn.relu(self.conv2(x, fold=pairs))
     # Not on pairs: no faster, and its gradient doubles the time of a step.
     flat = folding.Fold(width=fold.width, factor=1)
-    return conv(taps, name='conv3')(pairs.unfold(x), fold=flat)
+    return self.conv3(pairs.unfold(x), fold=flat)
 
   def _sow(self, name: str, x: Array, reach: int) -> None:
     x = x[:, reach : x.shape[1] - reach]
