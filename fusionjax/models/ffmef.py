@@ -307,8 +307,14 @@ class FFMEF(nn.Module):
     self, images: Array, features: Array, size: int, fold: folding.Fold
   ) -> Array:
     """Applies one level, to a large pair in strips of rows."""
-    height = images.shape[1]
-    level = FilterLevel(self.channels, size, height, fold, name=f'level_{size}')
+    level = FilterLevel(
+      self.channels,
+      size,
+      height=images.shape[1],
+      fold=fold,
+      reach=1 + max(self.kernel_sizes) // 2,
+      name=f'level_{size}',
+    )
     if _large_pair(images):
       return strips.map_rows(
         strips.detach(level),

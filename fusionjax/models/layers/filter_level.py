@@ -79,17 +79,15 @@ class FilterLevel(nn.Module):
     size: side of the filters, odd.
     height: rows of the whole picture.
     fold: how the features are folded.
+    reach: rows above and below the strip that are handed along, 1 + size // 2
+      or more. Levels of equal reach share compiled kernels.
   """
 
   channels: int
   size: int
   height: int
   fold: folding.Fold
-
-  @property
-  def reach(self) -> int:
-    """Rows above and below a pixel that its result depends on."""
-    return 1 + self.size // 2
+  reach: int
 
   def setup(self) -> None:
     taps = self.size**2
@@ -112,9 +110,10 @@ class FilterLevel(nn.Module):
       [b, n, w, 1].
     """
     pair = self.attention(*split_pairs(features), fold=self.fold)
-    columns = self.size // 2
+    radius = self.size // 2
     padded = jnp.pad(
-      images[:, 1:-1], ((0, 0), (0, 0), (columns, columns), (0, 0))
+      _crop(images, self.reach - radius),
+      ((0, 0), (0, 0), (radius, radius), (0, 0)),
     )
     conditions = join_pairs(*pair)
     if images.shape[0] == 2:
@@ -127,9 +126,9 @@ class FilterLevel(nn.Module):
       filters, filtered = (join_pairs(*h) for h in zip(*halves, strict=True))
     else:
       filters, filtered = self._filter(conditions, padded, first)
-    self._sow('condition', self.fold.unfold(conditions), self.reach)
-    self._sow('filters', filters, 0)
-    self._sow('filtered', filtered, 0)
+    self._sow('condition', _crop(self.fold.unfold(conditions), self.reach))
+    self._sow('filters', filters)
+    self._sow('filtered', filtered)
     first_filtered, second_filtered = split_pairs(filtered)
     return first_filtered + second_filtered
 
@@ -150,14 +149,19 @@ class FilterLevel(nn.Module):
     pairs = folding.Fold(
       width=fold.width,
       factor=min(fold.factor, _FOLDED_PIXELS),
-      frame=frame.below(first - self.size // 2),
+      frame=frame.below(first + 1 - self.reach),
     )
     x = pairs.real(pairs.fold(fold.unfold(x)))
     x = nn.relu(self.conv2(x, fold=pairs))
+    x = _crop(x, self.reach - 1 - self.size // 2)
     # Not on pairs: no faster, and its gradient doubles the time of a step.
     flat = folding.Fold(width=fold.width, factor=1)
     return self.conv3(pairs.unfold(x), fold=flat)
 
-  def _sow(self, name: str, x: Array, reach: int) -> None:
-    x = x[:, reach : x.shape[1] - reach]
+  def _sow(self, name: str, x: Array) -> None:
     self.sow('intermediates', name, x[:, : self.height])
+
+
+def _crop(x: Array, rows: int) -> Array:
+  """Cuts rows at the top and at the bottom of [b, h, ...]."""
+  return x[:, rows : x.shape[1] - rows]

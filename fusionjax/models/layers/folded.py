@@ -15,6 +15,7 @@ from fusionjax.models.layers.convolution import Rows, convolve_folded
 from fusionjax.models.layers.folding import Fold
 
 Array = jax.Array
+_jitted = jax.jit(convolve_folded, static_argnums=(2, 3))
 Initializer = Callable[..., Array]
 
 
@@ -59,7 +60,7 @@ class FoldedConv(nn.Module):
     total, start = tile_lanes(bias[None], factor), 0
     for x, count in zip(maps, channels, strict=True):
       part = kernel[:, :, start : start + count]
-      total = total + convolve_folded(x, part, fold.plain, self.rows)
+      total = total + _jitted(x, part, fold.plain, self.rows)
       start += count
     return total
 
