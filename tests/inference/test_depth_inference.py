@@ -110,7 +110,13 @@ def test_files(model, tmp_path) -> None:
   np.testing.assert_allclose(levels, 1000 * fused, atol=2.5)
 
 
-@pytest.mark.parametrize('name', _SHIPPED)
+@pytest.mark.parametrize(
+  'name',
+  [
+    pytest.param(n, marks=() if n.endswith('-x4') else pytest.mark.long)
+    for n in _SHIPPED
+  ],
+)
 def test_models_that_ship_beat_bicubic(name) -> None:
   ratio = int(name.rpartition('-x')[2])
   scenes = depth_data.SyntheticDepth(
