@@ -74,7 +74,7 @@ class Schedule:
       self._changed.notify_all()
 
   def answer(self) -> None:
-    """Says that he has it."""
+    """Says that an outcome was handed over."""
     with self._changed:
       self._asked = False
       self._ahead -= 1
