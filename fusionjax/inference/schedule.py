@@ -78,6 +78,7 @@ class Schedule:
     with self._changed:
       self._asked = False
       self._ahead -= 1
+      self._changed.notify_all()
 
   def stop(self) -> None:
     """Lets no further scene begin."""
