@@ -5,7 +5,7 @@ there already, though scenes before them still wait for theirs.
 """
 
 import threading
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 
 class Schedule:
@@ -31,7 +31,8 @@ class Schedule:
     self._waiting = list(range(len(programs)))
     self._ready: set[Hashable | None] = {None}
     self._making: set[Hashable | None] = set()
-    # Scenes taken and not yet asked for, and whether someone asks for one.
+    # Scenes begun whose outcomes were not handed over, and whether somebody
+    # asks for one.
     self._ahead, self._asked, self._stopped = 0, False, False
     self._changed = threading.Condition()
 
@@ -88,13 +89,14 @@ class Schedule:
 
   def _choose(self) -> int | None:
     """The scene to begin next, None where all wait for a program."""
-    ready = new = None
-    for scene in self._waiting:
-      program = self._programs[scene]
-      if program in self._ready:
-        ready = scene if ready is None else ready
-      elif program not in self._making:
-        new = scene if new is None else new
+    touched = self._ready | self._making
+    new = self._first(lambda program: program not in touched)
     if new is not None and 2 * len(self._making) < self._workers:
       return new
+    ready = self._first(lambda program: program in self._ready)
     return new if ready is None else ready
+
+  def _first(self, suits: Callable[[Hashable | None], bool]) -> int | None:
+    """The first waiting scene whose program suits."""
+    scenes = self._waiting
+    return next((s for s in scenes if suits(self._programs[s])), None)

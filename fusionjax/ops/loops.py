@@ -27,6 +27,7 @@ def collect_rows(
   Returns:
     [b, h, ...]; rows of the last strip beyond h are cut.
   """
+  # Traced once, for its shape and for the loop.
   strip = jax.jit(strip)
   height = like.shape[1]
   part = jax.eval_shape(strip, jax.ShapeDtypeStruct((), firsts.dtype))

@@ -1,6 +1,5 @@
 """The networks of CSCFuse against the published code and checkpoints."""
 
-import functools
 import importlib.util
 from pathlib import Path
 
@@ -177,17 +176,15 @@ def test_ivfn_rebuilds_and_trains(reference: Path) -> None:
 
 def test_filters(reference: Path) -> None:
   z = goldens(reference, 'csc_ivf_guided_filter')
+  smooth = jax.jit(
+    guided_filter.guided_filter, static_argnames=('radius', 'epsilon')
+  )
   for radius, name, suffix in (
     (5, 'out_r5_eps001', ''),
     (45, 'out_r45_eps001', ''),
     (45, 'out_small_r45_eps001', '_small'),
   ):
-    smooth = jax.jit(
-      functools.partial(
-        guided_filter.guided_filter, radius=radius, epsilon=0.01
-      )
-    )
-    ours = smooth(z[f'I{suffix}'], z[f'P{suffix}'])
+    ours = smooth(z[f'I{suffix}'], z[f'P{suffix}'], radius=radius, epsilon=0.01)
     np.testing.assert_allclose(ours, z[name], **tolerances.CSC_FILTER)
   z = goldens(reference, 'kornia031_boxblur11')
   planes = jnp.moveaxis(jnp.asarray(z['x']), -1, 1)

@@ -100,10 +100,10 @@ def test_mef_ssim_is_nearer_to_float64_than_the_published_one(
 
   def gradient(dtype):
     exposures = [jnp.asarray(x[None], dtype) for x in z['x_knhwc']]
-    loss = jax.jit(
+    differentiate = jax.jit(
       jax.grad(lambda x: -jnp.mean(mef_ssim.mef_ssim(x, exposures)))
     )
-    return loss(jnp.asarray(z['fused'], dtype))
+    return differentiate(jnp.asarray(z['fused'], dtype))
 
   single = gradient('float32')
   with jax.enable_x64(True):

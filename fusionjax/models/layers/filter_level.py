@@ -140,7 +140,7 @@ class FilterLevel(nn.Module):
     return filters, dynamic_filter.filter_padded(padded, filters)
 
   def _filters(self, x: Array, first: Array) -> Array:
-    """Predicts filters [2 b, n, w, size * size], taps in row-major order."""
+    """Predicts filters [b, n, w, size * size], taps in row-major order."""
     fold = self.fold
     x = nn.relu(self.conv1(x, fold=fold))
     # Outside the picture the next convolution sees zeros, and zeros are not

@@ -15,7 +15,8 @@ from fusionjax.models.layers.convolution import Rows, convolve_folded
 from fusionjax.models.layers.folding import Fold
 
 Array = jax.Array
-_jitted = jax.jit(convolve_folded, static_argnums=(2, 3))
+# Traced once for all convolutions of the same shapes.
+_convolve = jax.jit(convolve_folded, static_argnums=(2, 3))
 Initializer = Callable[..., Array]
 
 
@@ -60,7 +61,7 @@ class FoldedConv(nn.Module):
     total, start = tile_lanes(bias[None], factor), 0
     for x, count in zip(maps, channels, strict=True):
       part = kernel[:, :, start : start + count]
-      total = total + _jitted(x, part, fold.plain, self.rows)
+      total = total + _convolve(x, part, fold.plain, self.rows)
       start += count
     return total
 
